@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One formatter per field type, for each of the forms a value is shown in. None allocates but
+ * through the buffer. Pure.
+ */
+#ifndef EBPFMON_VALUE_H
+#define EBPFMON_VALUE_H
+
+#include "buf.h"
+#include "record.h"
+
+enum value_form {
+	FORM_JSON,	/* a complete JSON value */
+	FORM_PLAIN,	/* for CSV: raw text, invalid UTF-8 and control characters escaped as in JSON strings; caller quotes */
+	FORM_TEXT,	/* for a terminal: as PLAIN, sizes and durations with units */
+};
+
+/* Appends the field's value. Returns false, and appends nothing, when the value is absent. */
+bool value_format(struct buf *b, const struct record *r, const struct field_desc *f,
+		  enum value_form form);
+
+/*
+ * Bytes as the inside of a JSON string (no quotes). Valid UTF-8 passes, control characters, '"',
+ * and '\' are escaped as JSON wants; a byte that is not valid UTF-8 becomes the private-use
+ * character U+F700 + byte (so 0xff is \uf7ff), and so does each byte of a U+F700..U+F7FF that was there:
+ * the way back is exact, and documented in docs/manual.
+ */
+void value_json_bytes(struct buf *b, const char *s, size_t len);
+
+#endif
