@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What every BPF program is built on: the shared maps, the filter, the record under construction
+ * and the one way it leaves the kernel. The loader makes each map once and gives it to all
+ * objects (every map defined here is shared by name).
+ */
+#ifndef EBPFMON_EV_BPF_H
+#define EBPFMON_EV_BPF_H
+
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+#include <bpf/bpf_core_read.h>
+#include "events.h"
+#include "config.h"
+
+#define __inline_always static inline __attribute__((always_inline, unused))
+
+/* Set by the loader before the programs are verified: what is off costs nothing. */
+const volatile struct ev_config cfg SEC(".rodata.cfg") = {};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 8 << 20);
+} ring SEC(".maps");
+
+/* cgroups that may be, or are, a container's. A cgroup that is not here is not watched. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u64);
+	__type(value, struct ev_cgroup);
+} cgroups SEC(".maps");
+
+/* Processes in the set-up phase: moved in by a runtime, nothing executed yet. Key: tgid. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 8192);
+	__type(key, __u32);
+	__type(value, __u8);
+} setup SEC(".maps");
+
+/* Records that did not fit the ring (or found no room to be built), per event. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, EV__MAX);
+	__type(key, __u32);
+	__type(value, __u64);
+} lost SEC(".maps");
+
+/*
+ * Where a record with strings is built. Only process context may use it: a program that
+ * interrupts another one on the same CPU (socket states in softirq, signals from timers) builds
+ * on its stack. `busy` turns what would still be a clash into a counted loss.
+ */
+#define SCRATCH_TAIL	16384	/* strings begin below this offset */
+struct scratch {
+	__u32 busy;
+	__u32 off;		/* where the next string goes */
+	/* path_walk: the state of a walk is kept here, where the verifier does not follow it */
+	__u64 walk_dentry, walk_mnt;		/* where it is */
+	__u64 walk_root_dentry, walk_root_mnt;	/* where it ends */
+	__u32 walk_mount;			/* bytes that belong to the file's own mount */
+	__u32 walk_crossed;			/* has left the file's own mount */
+	__u32 walk_flags;			/* enum ev_pathflags */
+	__u32 walk_begin;
+	__u8 buf[EV_MAX_LEN];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct scratch);
+} scratch SEC(".maps");
+
+/* ---- filter ---- */
+
+__inline_always bool ev_enabled(__u32 type)
+{
+	return cfg.events[type / 64] >> (type % 64) & 1;
+}
+
+__inline_always __u64 task_cgroup_id(struct task_struct *t)
+{
+	return BPF_CORE_READ(t, cgroups, dfl_cgrp, kn, id);
+}
+
+__inline_always struct ev_cgroup *cgroup_watched(__u64 id)
+{
+	struct ev_cgroup *c = bpf_map_lookup_elem(&cgroups, &id);
+
+	return c && !(c->flags & CG_IGNORED) ? c : NULL;
+}
+
+__inline_always struct ev_cgroup *current_watched(void)
+{
+	return cgroup_watched(bpf_get_current_cgroup_id());
+}
+
+/* The user's filters by process; events that keep the tables right are not subject to them. */
+__inline_always bool filter_task(__u32 tgid, __u32 uid, const char *comm)
+{
+	bool hit;
+
+	if (cfg.nr_pids) {
+		hit = false;
+		for (__u32 i = 0; i < EV_FILTER_MAX; i++)
+			hit |= i < cfg.nr_pids && cfg.pids[i] == tgid;
+		if (!hit)
+			return false;
+	}
+	if (cfg.nr_uids) {
+		hit = false;
+		for (__u32 i = 0; i < EV_FILTER_MAX; i++)
+			hit |= i < cfg.nr_uids && cfg.uids[i] == uid;
+		if (!hit)
+			return false;
+	}
+	if (cfg.nr_comms) {
+		const __u64 *have = (const __u64 *)comm;
+
+		hit = false;
+		for (__u32 i = 0; i < EV_FILTER_MAX; i++) {
+			const volatile __u64 *want = (const volatile __u64 *)cfg.comms[i];
+
+			hit |= i < cfg.nr_comms && want[0] == have[0] && want[1] == have[1];
+		}
+		if (!hit)
+			return false;
+	}
+	return true;
+}
+
+/* ---- header ---- */
+
+__inline_always __u32 task_vpid(struct task_struct *t)
+{
+	struct pid *pid = BPF_CORE_READ(t, group_leader, thread_pid);
+	__u32 level = BPF_CORE_READ(pid, level);
+	struct upid up = {};
+
+	if (level > 32)	/* MAX_PID_NS_LEVEL */
+		return 0;
+	bpf_core_read(&up, sizeof(up), &pid->numbers[level]);
+	return up.nr;
+}
+
+__inline_always __u64 task_start(struct task_struct *t)
+{
+	return BPF_CORE_READ(t, group_leader, start_boottime);
+}
+
+__inline_always bool task_in_setup(__u32 tgid)
+{
+	return bpf_map_lookup_elem(&setup, &tgid) != NULL;
+}
+
+/* Any task, not only the current one. */
+__inline_always void ev_header_of(struct ev_hdr *h, __u32 type, __u32 len, struct task_struct *t)
+{
+	h->type = type;
+	h->len = len;
+	h->pad = 0;
+	h->time = bpf_ktime_get_boot_ns();
+	h->cgroup = task_cgroup_id(t);
+	h->start = task_start(t);
+	h->pid = BPF_CORE_READ(t, tgid);
+	h->tid = BPF_CORE_READ(t, pid);
+	h->vpid = task_vpid(t);
+	h->ppid = BPF_CORE_READ(t, real_parent, tgid);
+	h->uid = BPF_CORE_READ(t, real_cred, uid.val);
+	h->gid = BPF_CORE_READ(t, real_cred, gid.val);
+	h->flags = task_in_setup(h->pid) ? EV_F_SETUP : 0;
+	bpf_core_read_str(h->comm, sizeof(h->comm), &t->comm);
+}
+
+__inline_always void ev_header(struct ev_hdr *h, __u32 type, __u32 len)
+{
+	ev_header_of(h, type, len, (struct task_struct *)bpf_get_current_task());
+}
+
+/* ---- the way out ---- */
+
+__inline_always void ev_lost(__u32 type)
+{
+	__u64 *n = bpf_map_lookup_elem(&lost, &type);
+
+	if (n)
+		__sync_fetch_and_add(n, 1);
+}
+
+/*
+ * The one way out. Wake-ups cost more than all else together: the reader polls on a timer, and is
+ * woken early only when the ring fills up or when @urgent (rare events that it must act on).
+ */
+__inline_always void ev_output(void *rec, __u32 type, __u64 len, bool urgent)
+{
+	__u64 flags = BPF_RB_NO_WAKEUP;
+
+	if (urgent || bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) > cfg.wakeup_bytes)
+		flags = BPF_RB_FORCE_WAKEUP;
+	if (bpf_ringbuf_output(&ring, rec, len, flags))
+		ev_lost(type);
+}
+
+/* A record without strings, built on the stack (any context). */
+#define ev_submit_fixed(rec, type, urgent) ev_output(rec, type, sizeof(*(rec)), urgent)
+
+/* ---- records with strings: process context only ---- */
+
+__inline_always struct scratch *scratch_get(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&scratch, &zero);
+}
+
+/*
+ * Begins a record of the current task: returns the scratch space, zeroed up to @size, its header
+ * filled; NULL when the event is off, filtered out, or the space is taken (counted as lost).
+ * Every successful ev_begin() is followed by ev_end() or ev_abort().
+ */
+__inline_always struct scratch *ev_begin_always(__u32 type, __u32 size)
+{
+	struct scratch *s = scratch_get();
+
+	if (!s)
+		return NULL;
+	if (s->busy) {
+		ev_lost(type);
+		return NULL;
+	}
+	s->busy = 1;
+	__builtin_memset(s->buf, 0, size);
+	s->off = size;
+	ev_header((struct ev_hdr *)s->buf, type, size);
+	return s;
+}
+
+__inline_always struct scratch *ev_begin(__u32 type, __u32 size)
+{
+	struct scratch *s;
+	struct ev_hdr *h;
+
+	if (!ev_enabled(type))
+		return NULL;
+	s = ev_begin_always(type, size);
+	if (!s)
+		return NULL;
+	h = (struct ev_hdr *)s->buf;
+	if (!filter_task(h->pid, h->uid, h->comm)) {
+		s->busy = 0;
+		return NULL;
+	}
+	return s;
+}
+
+__inline_always void ev_abort(struct scratch *s)
+{
+	s->busy = 0;
+}
+
+__inline_always void ev_end(struct scratch *s, bool urgent)
+{
+	struct ev_hdr *h = (struct ev_hdr *)s->buf;
+	__u64 len = s->off;
+
+	if (len > EV_MAX_LEN)
+		len = EV_MAX_LEN;
+	h->len = len;
+	ev_output(s->buf, h->type, len, urgent);
+	s->busy = 0;
+}
+
+/* Room for @max bytes at s->off, which stays below SCRATCH_TAIL for that; NULL when it is full. */
+__inline_always void *tail_room(struct scratch *s)
+{
+	__u32 off = s->off;
+
+	if (off >= SCRATCH_TAIL)
+		return NULL;
+	return &s->buf[off & (SCRATCH_TAIL - 1)];
+}
+
+__inline_always void tail_take(struct scratch *s, struct ev_ref *ref, __u32 len)
+{
+	ref->off = s->off;
+	ref->len = len;
+	s->off += len;
+}
+
+/* NUL-terminated string in kernel or user memory, up to 4096 bytes; the NUL is not kept. */
+__inline_always void tail_kstr(struct scratch *s, struct ev_ref *ref, const void *src)
+{
+	void *dst = tail_room(s);
+	long n;
+
+	if (!dst || !src)
+		return;
+	n = bpf_probe_read_kernel_str(dst, 4096, src);
+	if (n > 1)
+		tail_take(s, ref, n - 1);
+}
+
+__inline_always int tail_ustr(struct scratch *s, struct ev_ref *ref, const void *src)
+{
+	void *dst = tail_room(s);
+	long n;
+
+	if (!dst || !src)
+		return -1;
+	n = bpf_probe_read_user_str(dst, 4096, src);
+	if (n > 1)
+		tail_take(s, ref, n - 1);
+	return n;
+}
+
+#endif

@@ -1,0 +1,408 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Processes and the cgroups they live in: fork, exec, exit, credentials, namespaces; cgroups as
+ * they come and go. These records keep user space's tables right, so they are sent whatever the
+ * user selected.
+ */
+#include "sys.bpf.h"
+#include "path.bpf.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+#define PF_EXIT_GROUP		0x00000004	/* SIGNAL_GROUP_EXIT, include/linux/sched/signal.h */
+#define PFA_NO_NEW_PRIVS	1		/* bit of task->atomic_flags */
+#define OVERLAYFS_MAGIC		0x794c7630
+#define ARGV_MAX		8192		/* power of two: bytes of the argument vector that are kept */
+
+/* Name of a task before exec: by the time of sched_process_exec it is gone. Key: tid. */
+struct comm {
+	char name[EV_COMM_LEN];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u32);
+	__type(value, struct comm);
+} old_comm SEC(".maps");
+
+/* ---- cgroups ---- */
+
+static __always_inline bool cgroup_default(struct cgroup *c)
+{
+	return BPF_CORE_READ(c, root, hierarchy_id) == 0;
+}
+
+static __always_inline __u64 kernfs_parent_id(struct kernfs_node *kn)
+{
+	struct kernfs_node___parent *old = (void *)kn;
+
+	if (bpf_core_field_exists(kn->__parent))
+		return BPF_CORE_READ(kn, __parent, id);
+	return BPF_CORE_READ(old, parent, id);
+}
+
+SEC("tp_btf/cgroup_mkdir")
+int BPF_PROG(container_cgroup_create, struct cgroup *cgrp, const char *path)
+{
+	struct ev_container_cgroup_create *e;
+	struct ev_cgroup info = {}, *up;
+	__u64 id, parent = 0;
+	struct scratch *s;
+
+	if (!cgroup_default(cgrp))
+		return 0;
+	id = BPF_CORE_READ(cgrp, kn, id);
+	parent = kernfs_parent_id(BPF_CORE_READ(cgrp, kn));
+	up = bpf_map_lookup_elem(&cgroups, &parent);
+	if (up && !(up->flags & CG_IGNORED))
+		info.flags = up->flags;		/* inside a container: watched like it */
+	else if (!cfg.adopt_new)
+		return 0;
+	info.created = bpf_ktime_get_boot_ns();
+	bpf_map_update_elem(&cgroups, &id, &info, BPF_ANY);
+	s = ev_begin_always(EV_container_cgroup_create, sizeof(*e));
+	if (!s)
+		return 0;
+	e = (struct ev_container_cgroup_create *)s->buf;
+	e->id = id;
+	e->parent = parent;
+	tail_kstr(s, &e->path, path);
+	ev_end(s, true);
+	return 0;
+}
+
+SEC("tp_btf/cgroup_rmdir")
+int BPF_PROG(container_cgroup_remove, struct cgroup *cgrp, const char *path)
+{
+	struct ev_container_cgroup_remove e = {};
+	__u64 id;
+
+	if (!cgroup_default(cgrp))
+		return 0;
+	id = BPF_CORE_READ(cgrp, kn, id);
+	if (bpf_map_delete_elem(&cgroups, &id))
+		return 0;
+	ev_header(&e.hdr, EV_container_cgroup_remove, sizeof(e));
+	e.id = id;
+	ev_submit_fixed(&e, EV_container_cgroup_remove, true);
+	return 0;
+}
+
+/*
+ * A process that is moved in from outside is the runtime's until it executes something. A move
+ * by somebody inside (systemd in a container) is the workload's own.
+ */
+SEC("tp_btf/cgroup_attach_task")
+int BPF_PROG(container_cgroup_attach, struct cgroup *dst, const char *path, struct task_struct *t)
+{
+	struct ev_container_cgroup_attach e = {};
+	__u64 id = BPF_CORE_READ(dst, kn, id);
+	__u32 tgid = BPF_CORE_READ(t, tgid);
+	__u8 one = 1;
+
+	if (!cgroup_default(dst) || !cgroup_watched(id))
+		return 0;
+	if (!current_watched() || tgid == bpf_get_current_pid_tgid() >> 32)
+		bpf_map_update_elem(&setup, &tgid, &one, BPF_ANY);
+	ev_header_of(&e.hdr, EV_container_cgroup_attach, sizeof(e), t);
+	e.target = tgid;
+	e.target_start = e.hdr.start;
+	e.id = id;
+	e.hdr.cgroup = id;
+	ev_submit_fixed(&e, EV_container_cgroup_attach, false);
+	return 0;
+}
+
+/* ---- life of a process ---- */
+
+#define CLONE_THREAD 0x00010000
+
+SEC("tp_btf/task_newtask")
+int BPF_PROG(process_fork, struct task_struct *child, __u64 clone_flags)
+{
+	struct ev_process_fork e = {};
+	__u64 from, to = task_cgroup_id(child);
+	__u32 parent = bpf_get_current_pid_tgid() >> 32;
+	__u8 one = 1;
+
+	if (!cgroup_watched(to))
+		return 0;
+	from = bpf_get_current_cgroup_id();
+	e.child_pid = BPF_CORE_READ(child, tgid);
+	e.thread = !!(clone_flags & CLONE_THREAD);
+	/* clone3() with CLONE_INTO_CGROUP by a runtime outside, or a child of one that is in set-up */
+	if (!e.thread && (!cgroup_watched(from) || task_in_setup(parent)))
+		bpf_map_update_elem(&setup, &e.child_pid, &one, BPF_ANY);
+	ev_header(&e.hdr, EV_process_fork, sizeof(e));
+	if (from != to && !cgroup_watched(from))
+		e.hdr.cgroup = to;	/* the runtime is not watched; its child is */
+	e.child_tid = BPF_CORE_READ(child, pid);
+	e.child_vpid = task_vpid(child);
+	e.child_start = task_start(child);
+	e.child_cgroup = to;
+	e.flags = clone_flags;
+	ev_submit_fixed(&e, EV_process_fork, false);
+	return 0;
+}
+
+SEC("tp_btf/task_rename")
+int BPF_PROG(process_rename, struct task_struct *t, const char *comm)
+{
+	__u32 tid = BPF_CORE_READ(t, pid);
+	struct comm c = {};
+
+	if (!current_watched())
+		return 0;
+	bpf_core_read_str(c.name, sizeof(c.name), &t->comm);
+	bpf_map_update_elem(&old_comm, &tid, &c, BPF_ANY);
+	return 0;
+}
+
+/* Seconds since the epoch at which the inode last changed; 0 when the kernel does not say. */
+static __always_inline __s64 inode_ctime(struct inode *inode)
+{
+	struct inode___ctime *old = (void *)inode;
+
+	if (bpf_core_field_exists(inode->i_ctime_sec))
+		return BPF_CORE_READ(inode, i_ctime_sec);
+	return BPF_CORE_READ(old, i_ctime.tv_sec);
+}
+
+/*
+ * Where an executable comes from. Overlayfs keeps, right behind its VFS inode, the dentry of the
+ * upper layer's copy (struct ovl_inode, fs/overlayfs/ovl_entry.h): set, the file was written in
+ * this container. Overlayfs may be a module, whose types CO-RE does not see; the place is the same.
+ */
+static __always_inline __u32 exe_flags(struct file *f, struct inode *inode, __u64 magic)
+{
+	struct dentry *d = BPF_CORE_READ(f, f_path.dentry);
+	char name[8] = {};
+	__u32 flags = 0;
+	void *upper = NULL;
+
+	if (magic == OVERLAYFS_MAGIC) {
+		bpf_probe_read_kernel(&upper, sizeof(upper), (void *)inode + bpf_core_type_size(struct inode));
+		flags |= upper ? EXE_UPPER : EXE_LOWER;
+	}
+	bpf_probe_read_kernel_str(name, sizeof(name), BPF_CORE_READ(d, d_name.name));
+	if (BPF_CORE_READ(d, d_parent) == d && name[0] == 'm' && name[1] == 'e' && name[2] == 'm' &&
+	    name[3] == 'f' && name[4] == 'd' && name[5] == ':')
+		flags |= EXE_MEMFD;
+	if (!BPF_CORE_READ(inode, i_nlink))
+		flags |= EXE_DELETED;
+	return flags;
+}
+
+/*
+ * Does this exec end the set-up phase? runc executes itself again (from a memfd, or the same file)
+ * before it has entered the container's namespaces; what comes after is the entry point. A command
+ * of `ebpfmon run` need not have namespaces of its own.
+ */
+static __always_inline bool exec_is_entry(struct task_struct *t, struct ev_cgroup *cg, __u32 exe)
+{
+	if (cg->flags & CG_RUN)
+		return true;
+	if (exe & EXE_MEMFD)
+		return false;
+	return BPF_CORE_READ(t, nsproxy, mnt_ns, ns.inum) != cfg.host_mnt_ns;
+}
+
+static __always_inline void exec_argv(struct scratch *s, struct ev_process_exec *e, struct task_struct *t)
+{
+	unsigned long begin = BPF_CORE_READ(t, mm, arg_start);
+	unsigned long len = BPF_CORE_READ(t, mm, arg_end) - begin;
+	void *dst = tail_room(s);
+
+	if (!dst || !begin)
+		return;
+	if (len > ARGV_MAX - 1) {
+		len = ARGV_MAX - 1;
+		e->argv_cut = 1;
+	}
+	if (bpf_probe_read_user(dst, len & (ARGV_MAX - 1), (void *)begin) == 0)
+		tail_take(s, &e->argv, len & (ARGV_MAX - 1));
+}
+
+static __always_inline void caps_read(struct task_struct *t, struct ev_process_exec *e)
+{
+	const struct cred *cred = BPF_CORE_READ(t, real_cred);
+
+	e->euid = BPF_CORE_READ(cred, euid.val);
+	e->egid = BPF_CORE_READ(cred, egid.val);
+	bpf_core_read(&e->cap_effective, 8, &cred->cap_effective);
+	bpf_core_read(&e->cap_permitted, 8, &cred->cap_permitted);
+	bpf_core_read(&e->cap_inheritable, 8, &cred->cap_inheritable);
+	bpf_core_read(&e->cap_bounding, 8, &cred->cap_bset);
+	bpf_core_read(&e->cap_ambient, 8, &cred->cap_ambient);
+}
+
+static __always_inline void exec_paths(struct scratch *s, struct ev_process_exec *e, struct task_struct *t,
+				       struct linux_binprm *bprm, struct file *exe)
+{
+	const char *filename = BPF_CORE_READ(bprm, filename), *interp = BPF_CORE_READ(bprm, interp);
+	struct dentry *pwd = BPF_CORE_READ(t, fs, pwd.dentry);
+
+	tail_file_path(s, &e->exe, NULL, exe);
+	tail_kstr(s, &e->filename, filename);
+	if (interp != filename)
+		tail_kstr(s, &e->interpreter, interp);
+	tail_path(s, &e->cwd, NULL, pwd, BPF_CORE_READ(t, fs, pwd.mnt));
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(process_exec, struct task_struct *t, int old_pid, struct linux_binprm *bprm)
+{
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32, tid = old_pid;
+	struct ev_cgroup *cg = current_watched();
+	struct ev_process_exec *e;
+	struct super_block *sb;
+	struct inode *inode;
+	struct scratch *s;
+	struct file *exe;
+	struct comm *old;
+	__u32 flags;
+	bool entry = false;
+
+	if (!cg)
+		return 0;
+	exe = BPF_CORE_READ(t, mm, exe_file);
+	inode = BPF_CORE_READ(exe, f_inode);
+	sb = BPF_CORE_READ(inode, i_sb);
+	flags = exe_flags(exe, inode, BPF_CORE_READ(sb, s_magic));
+	if (task_in_setup(tgid) && exec_is_entry(t, cg, flags)) {
+		bpf_map_delete_elem(&setup, &tgid);
+		entry = true;
+	}
+	s = ev_begin_always(EV_process_exec, sizeof(*e));
+	if (!s)
+		return 0;
+	e = (struct ev_process_exec *)s->buf;
+	e->entry = entry;
+	e->exe_flags = flags;
+	e->dev = BPF_CORE_READ(sb, s_dev);
+	e->fs = BPF_CORE_READ(sb, s_magic);
+	e->ino = BPF_CORE_READ(inode, i_ino);
+	/* seconds against seconds: the record's reader turns "created" into wall-clock time */
+	e->modified_at = inode_ctime(inode);
+	e->seccomp = BPF_CORE_READ(t, seccomp.mode);
+	e->no_new_privs = BPF_CORE_READ(t, atomic_flags) & PFA_NO_NEW_PRIVS;
+	caps_read(t, e);
+	exec_paths(s, e, t, bprm, exe);
+	exec_argv(s, e, t);
+	old = bpf_map_lookup_elem(&old_comm, &tid);
+	if (old) {
+		tail_kstr(s, &e->old_comm, old->name);
+		bpf_map_delete_elem(&old_comm, &tid);
+	}
+	ev_end(s, entry);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(process_exit, struct task_struct *t)
+{
+	struct ev_process_exit e = {};
+	struct task_struct *leader;
+	struct signal_struct *sig;
+	__u32 tid = bpf_get_current_pid_tgid(), tgid;
+	int code;
+
+	if (!current_watched())
+		return 0;
+	bpf_map_delete_elem(&old_comm, &tid);
+	sig = BPF_CORE_READ(t, signal);
+	if (BPF_CORE_READ(sig, live.counter) > 0)
+		return 0;
+	leader = BPF_CORE_READ(t, group_leader);
+	ev_header(&e.hdr, EV_process_exit, sizeof(e));
+	tgid = e.hdr.pid;
+	bpf_map_delete_elem(&setup, &tgid);
+	/* what wait(2) will report: kernel/exit.c, wait_task_zombie() */
+	code = BPF_CORE_READ(leader, exit_code);
+	if (BPF_CORE_READ(sig, flags) & PF_EXIT_GROUP)
+		code = BPF_CORE_READ(sig, group_exit_code);
+	e.code = code >> 8 & 0xff;
+	e.sig = code & 0x7f;
+	e.core = !!(code & 0x80);
+	e.duration = e.hdr.time - e.hdr.start;
+	e.cpu_time = BPF_CORE_READ(sig, sum_sched_runtime) + BPF_CORE_READ(t, se.sum_exec_runtime);
+	if (leader != t)
+		e.cpu_time += BPF_CORE_READ(leader, se.sum_exec_runtime);
+	e.max_rss = BPF_CORE_READ(sig, maxrss) * 4096;
+	ev_submit_fixed(&e, EV_process_exit, false);
+	return 0;
+}
+
+/* ---- at the exit of a system call ---- */
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(process_exec_failed, struct pt_regs *regs, long ret)
+{
+	struct ev_process_exec_failed *e;
+	struct scratch *s;
+	struct sys_call c;
+
+	sys_read(&c, regs);
+	if (ret < 0) {
+		s = ev_begin(EV_process_exec_failed, sizeof(*e));
+		if (s) {
+			e = (struct ev_process_exec_failed *)s->buf;
+			e->err = -ret;
+			if (c.nr == __NR_execveat)
+				tail_path_at(s, &e->filename, c.a[0], (void *)c.a[1]);
+			else
+				tail_path_at(s, &e->filename, EV_AT_FDCWD, (void *)c.a[0]);
+			ev_end(s, false);
+		}
+	}
+	sys_next(ctx, EVS_process, c.nr);
+	return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(process_credentials, struct pt_regs *regs, long ret)
+{
+	struct task_struct *t = (struct task_struct *)bpf_get_current_task();
+	struct ev_process_credentials e = {};
+	const struct cred *cred;
+	struct sys_call c;
+
+	sys_read(&c, regs);
+	if (ret >= 0 && ev_enabled(EV_process_credentials)) {
+		ev_header(&e.hdr, EV_process_credentials, sizeof(e));
+		cred = BPF_CORE_READ(t, real_cred);
+		e.op = EV_SYSNR(c.abi, c.raw);
+		e.euid = BPF_CORE_READ(cred, euid.val);
+		e.suid = BPF_CORE_READ(cred, suid.val);
+		e.fsuid = BPF_CORE_READ(cred, fsuid.val);
+		e.egid = BPF_CORE_READ(cred, egid.val);
+		e.sgid = BPF_CORE_READ(cred, sgid.val);
+		bpf_core_read(&e.cap_effective, 8, &cred->cap_effective);
+		bpf_core_read(&e.cap_permitted, 8, &cred->cap_permitted);
+		bpf_core_read(&e.cap_inheritable, 8, &cred->cap_inheritable);
+		if (filter_task(e.hdr.pid, e.hdr.uid, e.hdr.comm))
+			ev_submit_fixed(&e, EV_process_credentials, false);
+	}
+	sys_next(ctx, EVS_process, c.nr);
+	return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(process_namespaces, struct pt_regs *regs, long ret)
+{
+	struct ev_process_namespaces e = {};
+	struct sys_call c;
+
+	sys_read(&c, regs);
+	if (ev_enabled(EV_process_namespaces)) {
+		ev_header(&e.hdr, EV_process_namespaces, sizeof(e));
+		e.op = EV_SYSNR(c.abi, c.raw);
+		e.flags = c.nr == __NR_setns ? c.a[1] : c.a[0];
+		e.err = ret < 0 ? -ret : 0;
+		if (filter_task(e.hdr.pid, e.hdr.uid, e.hdr.comm))
+			ev_submit_fixed(&e, EV_process_namespaces, false);
+	}
+	sys_next(ctx, EVS_process, c.nr);
+	return 0;
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * System calls: number, ABI, arguments, and the dispatch of their exits. One program is attached
+ * to sys_exit (bpf/syscall.bpf.c); programs that want certain calls are tail-called from it. An
+ * exit passes from subsystem to subsystem: sys_progs[(subsystem + 1) * EV_NR_SYSCALLS + nr] is
+ * who comes after that subsystem, the first row who comes first. The loader fills it from
+ * src/hooks.def.
+ */
+#ifndef EBPFMON_SYS_BPF_H
+#define EBPFMON_SYS_BPF_H
+
+#include "ev.bpf.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, (EVS__MAX + 1) * EV_NR_SYSCALLS);
+	__type(key, __u32);
+	__type(value, __u32);
+} sys_progs SEC(".maps");
+
+/* Number in the compat ABI -> number of the same call in the native one, + 1; 0: there is none. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, EV_NR_SYSCALLS);
+	__type(key, __u32);
+	__type(value, __u32);
+} compat_nr SEC(".maps");
+
+/* __NR_openat and so on: numbers of the native ABI, for programs that serve several calls. */
+#include <asm/unistd.h>
+
+/* The few numbers of the compat ABI that cannot wait for translation. */
+#define COMPAT_exit	1
+#define COMPAT_fork	2
+#define COMPAT_execve	11
+#define COMPAT_clone	120
+#define COMPAT_vfork	190
+#if defined(__TARGET_ARCH_x86)
+#define COMPAT_exit_group	252
+#define COMPAT_execveat		358
+#elif defined(__TARGET_ARCH_arm64)
+#define COMPAT_exit_group	248
+#define COMPAT_execveat		387
+#endif
+
+__inline_always __u32 sys_abi(struct task_struct *t)
+{
+#if defined(__TARGET_ARCH_x86)
+	return BPF_CORE_READ(t, thread_info.status) & 2 /* TS_COMPAT */ ? EV_ABI_COMPAT : EV_ABI_NATIVE;
+#elif defined(__TARGET_ARCH_arm64)
+	return BPF_CORE_READ(t, thread_info.flags) >> 22 & 1 /* TIF_32BIT */ ? EV_ABI_COMPAT : EV_ABI_NATIVE;
+#endif
+}
+
+__inline_always int sys_nr(struct pt_regs *regs)
+{
+	int nr = -1;
+
+#if defined(__TARGET_ARCH_x86)
+	bpf_probe_read_kernel(&nr, sizeof(nr), &regs->orig_ax);
+#elif defined(__TARGET_ARCH_arm64)
+	bpf_probe_read_kernel(&nr, sizeof(nr), &regs->syscallno);
+#endif
+	return nr;
+}
+
+/* Where the registers of the current task's system call are: at the top of its kernel stack. */
+__inline_always struct pt_regs *task_regs(struct task_struct *t)
+{
+	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs))	/* 5.15 */
+		return (struct pt_regs *)bpf_task_pt_regs((void *)bpf_get_current_task_btf());
+	return BPF_CORE_READ(t, stack) + 16384 /* THREAD_SIZE */ - bpf_core_type_size(struct pt_regs);
+}
+
+struct sys_call {
+	__u32 abi;
+	__u32 raw;	/* as the ABI numbers it */
+	__u32 nr;	/* the same call in the native ABI: what programs compare with __NR_x */
+	__u64 a[6];
+};
+
+/* Native number of a call, or EV_NR_SYSCALLS when it has none. */
+__inline_always __u32 sys_native(__u32 abi, __u32 raw)
+{
+	__u32 *nr;
+
+	if (abi == EV_ABI_NATIVE)
+		return raw & 0x3fffffff;	/* x32 sets bit 30; most numbers are the same */
+	nr = bpf_map_lookup_elem(&compat_nr, &raw);
+	return nr && *nr ? *nr - 1 : EV_NR_SYSCALLS;
+}
+
+/* Who made which call with which arguments, at its exit: the kernel keeps them in the registers' image. */
+__inline_always void sys_read(struct sys_call *c, struct pt_regs *regs)
+{
+	struct task_struct *t = (struct task_struct *)bpf_get_current_task();
+	struct pt_regs r = {};
+
+	bpf_probe_read_kernel(&r, sizeof(r), regs);
+	c->abi = sys_abi(t);
+#if defined(__TARGET_ARCH_x86)
+	c->raw = r.orig_ax;
+	if (c->abi == EV_ABI_COMPAT) {
+		c->a[0] = (__u32)r.bx;
+		c->a[1] = (__u32)r.cx;
+		c->a[2] = (__u32)r.dx;
+		c->a[3] = (__u32)r.si;
+		c->a[4] = (__u32)r.di;
+		c->a[5] = (__u32)r.bp;
+	} else {
+		c->a[0] = r.di;
+		c->a[1] = r.si;
+		c->a[2] = r.dx;
+		c->a[3] = r.r10;
+		c->a[4] = r.r8;
+		c->a[5] = r.r9;
+	}
+#elif defined(__TARGET_ARCH_arm64)
+	c->raw = r.syscallno;
+	c->a[0] = r.orig_x0;
+	c->a[1] = r.user_regs.regs[1];
+	c->a[2] = r.user_regs.regs[2];
+	c->a[3] = r.user_regs.regs[3];
+	c->a[4] = r.user_regs.regs[4];
+	c->a[5] = r.user_regs.regs[5];
+#endif
+	c->nr = sys_native(c->abi, c->raw);
+}
+
+/* Hands the exit to the next subsystem that wants this call. Does not return when there is one. */
+__inline_always void sys_next(void *ctx, __u32 subsystem, __u32 nr)
+{
+	if (nr < EV_NR_SYSCALLS)
+		bpf_tail_call(ctx, &sys_progs, (subsystem + 1) * EV_NR_SYSCALLS + nr);
+}
+
+#endif
