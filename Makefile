@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: MIT
+# `make help` lists the targets. Settings: V=1 shows commands, CC=, CLANG=, LIBBPF_DIR=, SANITIZE=1,
+# CROSS=aarch64-linux-gnu- builds for arm64.
+
+VERSION := $(shell cat VERSION)
+PREFIX  ?= /usr/local
+DESTDIR ?=
+BUILD   ?= build
+CC      ?= gcc
+CLANG   ?= clang
+BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool /sbin/bpftool) bpftool)
+PYTHON  ?= python3
+
+include libbpf/libbpf.mk
+
+ifneq ($(V),1)
+Q := @
+say = @printf '  %-8s %s\n' '$(1)' '$(2)'
+endif
+
+ifdef CROSS
+CC := $(CROSS)gcc
+TRIPLE := $(CROSS:-=)
+else
+TRIPLE := $(shell $(CC) -dumpmachine)
+endif
+ARCH := $(if $(filter aarch64%,$(TRIPLE)),arm64,x86)
+UAPI := $(firstword $(wildcard /usr/include/$(TRIPLE:%-linux-gnu=%)-linux-gnu /usr/$(TRIPLE)/include) /usr/include)
+
+WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings
+INCLUDES := -Iinclude -Iinclude/events -Isrc -I$(BUILD)/include $(LIBBPF_CFLAGS)
+HARDEN   := -fPIE -fstack-protector-strong -fstack-clash-protection -D_FORTIFY_SOURCE=2
+HARDEN   += $(if $(filter x86,$(ARCH)),-fcf-protection,-mbranch-protection=standard)
+CFLAGS   ?= -O2 -g
+ALL_CFLAGS := -std=gnu11 $(CFLAGS) $(WARN) $(WERROR) -D_GNU_SOURCE -DEBPFMON_VERSION='"$(VERSION)"' $(INCLUDES)
+LDLIBS   := $(LIBBPF_LIBS) -lelf -lz -lcjson $(SECCOMP_LIBS)
+ifdef SANITIZE
+BUILD := build/sanitize
+ALL_CFLAGS += -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
+ALL_LDFLAGS := $(LDFLAGS) -fsanitize=address,undefined
+else
+ALL_CFLAGS += $(HARDEN)
+ALL_LDFLAGS := $(LDFLAGS) -pie -Wl,-z,relro,-z,now
+endif
+
+BPF_OBJECTS := $(patsubst bpf/%.bpf.c,%,$(wildcard bpf/*.bpf.c))
+BPF_CFLAGS  := -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_$(ARCH) -Wall -Wextra -Werror \
+	-Wno-unused-parameter -Iinclude -Iinclude/events -Ivmlinux $(LIBBPF_CFLAGS) -idirafter $(UAPI)
+SKELETONS   := $(BPF_OBJECTS:%=$(BUILD)/include/%.skel.h)
+
+SOURCES := $(wildcard src/*.c src/*/*.c)
+OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
+# all that a unit test links: everything but main() and what talks to the kernel
+LIBRARY := $(filter-out $(addprefix $(BUILD)/src/,main.o loader.o source.o cmd_%.o),$(OBJECTS))
+
+EXE := $(if $(SANITIZE),$(BUILD)/,)ebpfmon
+
+.DELETE_ON_ERROR:
+.PHONY: all
+all: $(EXE)
+
+$(EXE): $(OBJECTS)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/src/%.o: src/%.c | $(SKELETONS)
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# bpftool's linker step strips what is only for debuggers: skeletons carry no bulk
+$(BUILD)/bpf/%.o: bpf/%.bpf.c
+	$(call say,BPF,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -MT $@ -MF $(@:.o=.d) -c -o $(@:.o=.tmp.o) $<
+	$(Q)$(BPFTOOL) gen object $@ $(@:.o=.tmp.o)
+
+$(BUILD)/include/%.skel.h: $(BUILD)/bpf/%.o
+	$(call say,SKEL,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf > $@
+
+-include $(OBJECTS:.o=.d) $(BPF_OBJECTS:%=$(BUILD)/bpf/%.d)
+
+include tests/tests.mk
+
+##@ Build and use
+.PHONY: help
+help: ## list the targets
+	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } \
+	      /^[a-z_-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: deps
+deps: ## install what building and running needs (Debian packages; root)
+	$(Q)deploy/deps.sh build
+
+.PHONY: run
+run: ## install what is missing, build, record a real workload, show the summary (root)
+	$(Q)deploy/deps.sh build
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)deploy/run.sh ./$(EXE)
+
+.PHONY: install
+install: $(EXE) $(BUILD)/ebpfmon.8 ## install the executable, manual page and completion (DESTDIR=, PREFIX=)
+	install -D -m 0755 $(EXE) $(DESTDIR)$(PREFIX)/sbin/ebpfmon
+	install -D -m 0644 $(BUILD)/ebpfmon.8 $(DESTDIR)$(PREFIX)/share/man/man8/ebpfmon.8
+	install -D -m 0644 docs/report.schema.json $(DESTDIR)$(PREFIX)/share/ebpfmon/report.schema.json
+
+.PHONY: uninstall
+uninstall: ## remove what install put there
+	rm -f $(DESTDIR)$(PREFIX)/sbin/ebpfmon $(DESTDIR)$(PREFIX)/share/man/man8/ebpfmon.8
+	rm -rf $(DESTDIR)$(PREFIX)/share/ebpfmon
+
+$(BUILD)/ebpfmon.8: $(EXE)
+	$(Q)./$(EXE) --man > $@
+
+.PHONY: docs
+docs: $(EXE) ## make the generated documents again (events, manual page)
+	./$(EXE) list events -f markdown > docs/manual/events.md
+	./$(EXE) --man > docs/manual/ebpfmon.8
+
+.PHONY: expand
+expand: ## show what the event declarations expand to
+	$(Q)$(CC) -E -P -Iinclude -Iinclude/events -include linux/types.h include/events.h
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf build ebpfmon
