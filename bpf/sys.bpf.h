@@ -36,9 +36,11 @@ struct {
 #define COMPAT_clone	120
 #define COMPAT_vfork	190
 #if defined(__TARGET_ARCH_x86)
+#define COMPAT_old_mmap		90	/* arguments in memory */
 #define COMPAT_exit_group	252
 #define COMPAT_execveat		358
 #elif defined(__TARGET_ARCH_arm64)
+#define COMPAT_old_mmap		~0u	/* EABI has none */
 #define COMPAT_exit_group	248
 #define COMPAT_execveat		387
 #endif

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * System calls that move data: the exit of one becomes up to two ends (sendfile(2) reads one file
+ * and writes another), and each subsystem's io program accounts the ends that are its own:
+ *
+ *	io_ends(&ends, &c, ret);
+ *	for (i = 0; i < 2; i++)
+ *		if (ends.end[i].dir && ends.end[i].class == IO_FILE)
+ *			...
+ *	sys_next(ctx, EVS_file, c.nr);
+ *
+ * What counts: a call that succeeded, once per end, with the bytes that it returned. A call that
+ * failed counts nothing here (syscall.calls has it, with its errno).
+ *
+ * The descriptor is looked up at the exit. When another thread has closed it meanwhile, the end is
+ * IO_GONE and the file subsystem accounts it without a file; when another thread has closed it and
+ * opened something else under the same number, the end is wrongly that file's: no tracepoint tells.
+ */
+#ifndef EBPFMON_IO_BPF_H
+#define EBPFMON_IO_BPF_H
+
+#include "sys.bpf.h"
+#include "path.bpf.h"
+
+enum io_dir {
+	IO_NONE,
+	IO_READ,
+	IO_WRITE,
+	IO_MMAP,
+	IO_EITHER,	/* in the table only: the way the descriptor is open for */
+};
+
+/* Whose end it is. */
+enum io_class {
+	IO_GONE,	/* closed by another thread during the call */
+	IO_FILE,	/* regular files, directories, devices, anonymous files without another owner */
+	IO_IPC,		/* pipes, FIFOs, POSIX queues, eventfd, signalfd, sockets that are not inet */
+	IO_NET,		/* AF_INET and AF_INET6 sockets */
+};
+
+struct io_end {
+	struct file *file;
+	__u64 bytes;
+	__u32 dir;	/* enum io_dir; IO_NONE: this end is not there */
+	__u32 class;	/* enum io_class */
+};
+
+struct io_ends {
+	struct io_end end[2];
+};
+
+/* What a call does with which of its arguments. How it tells the bytes: as its result, unless... */
+enum io_result {
+	IO_BYTES,	/* ... it does */
+	IO_NO_BYTES,	/* names of a directory, a mapping: no bytes of a file */
+	IO_MESSAGES,	/* it tells messages, and leaves their lengths in a struct mmsghdr[] */
+	IO_LENGTH,	/* it tells 0, and moved argument 2 */
+};
+
+struct io_shape {
+	__u8 dir, arg;		/* first end: enum io_dir, which argument is its descriptor */
+	__u8 dir2, arg2;	/* second end */
+	__u8 result;		/* enum io_result */
+};
+
+static const volatile struct io_shape io_shapes[EV_NR_SYSCALLS] = {
+	[__NR_read]		= { .dir = IO_READ },
+	[__NR_pread64]		= { .dir = IO_READ },
+	[__NR_readv]		= { .dir = IO_READ },
+	[__NR_preadv]		= { .dir = IO_READ },
+	[__NR_preadv2]		= { .dir = IO_READ },
+	[__NR_recvfrom]		= { .dir = IO_READ },
+	[__NR_recvmsg]		= { .dir = IO_READ },
+	[__NR_recvmmsg]		= { .dir = IO_READ, .result = IO_MESSAGES },
+	[__NR_mq_timedreceive]	= { .dir = IO_READ },
+	[__NR_getdents64]	= { .dir = IO_READ, .result = IO_NO_BYTES },
+#ifdef __NR_getdents
+	[__NR_getdents]		= { .dir = IO_READ, .result = IO_NO_BYTES },
+#endif
+	[__NR_write]		= { .dir = IO_WRITE },
+	[__NR_pwrite64]		= { .dir = IO_WRITE },
+	[__NR_writev]		= { .dir = IO_WRITE },
+	[__NR_pwritev]		= { .dir = IO_WRITE },
+	[__NR_pwritev2]		= { .dir = IO_WRITE },
+	[__NR_sendto]		= { .dir = IO_WRITE },
+	[__NR_sendmsg]		= { .dir = IO_WRITE },
+	[__NR_sendmmsg]		= { .dir = IO_WRITE, .result = IO_MESSAGES },
+	[__NR_mq_timedsend]	= { .dir = IO_WRITE, .result = IO_LENGTH },
+	[__NR_vmsplice]		= { .dir = IO_EITHER },
+	[__NR_sendfile]		= { IO_WRITE, 0, IO_READ, 1, IO_BYTES },
+	[__NR_copy_file_range]	= { IO_READ, 0, IO_WRITE, 2, IO_BYTES },
+	[__NR_splice]		= { IO_READ, 0, IO_WRITE, 2, IO_BYTES },
+	[__NR_tee]		= { IO_READ, 0, IO_WRITE, 1, IO_BYTES },	/* what is read stays in the pipe */
+	[__NR_mmap]		= { .dir = IO_MMAP, .arg = 4, .result = IO_NO_BYTES },
+};
+
+/* include/linux/fs.h, uapi/linux/stat.h, uapi/linux/magic.h */
+#define FMODE_READ		0x1
+#define FMODE_WRITE		0x2
+#define FMODE_CREATED		0x100000
+#define S_IFMT			0170000
+#define S_IFSOCK		0140000
+#define S_IFLNK			0120000
+#define S_IFREG			0100000
+#define S_IFBLK			0060000
+#define S_IFDIR			0040000
+#define S_IFCHR			0020000
+#define S_IFIFO			0010000
+#define ANON_INODE_FS_MAGIC	0x09041934
+#define MQUEUE_MAGIC		0x19800202
+#define AF_INET			2
+#define AF_INET6		10
+#define MAP_ANONYMOUS		0x20
+
+/* The socket behind a file whose inode is S_IFSOCK. */
+__inline_always struct sock *file_sock(struct file *f)
+{
+	struct socket *sock = BPF_CORE_READ(f, private_data);
+
+	return BPF_CORE_READ(sock, sk);
+}
+
+/* Anonymous inodes are told apart by name alone; these carry messages between processes. */
+__inline_always bool anon_is_ipc(struct file *f)
+{
+	static const char event[] = "[eventfd]", signal[] = "[signalfd]";
+	bool is_event = true, is_signal = true;
+	char name[12] = {};
+
+	bpf_probe_read_kernel_str(name, sizeof(name), BPF_CORE_READ(f, f_path.dentry, d_name.name));
+#pragma unroll
+	for (__u32 i = 0; i < sizeof(signal); i++) {
+		is_event &= i >= sizeof(event) || name[i] == event[i];
+		is_signal &= name[i] == signal[i];
+	}
+	return is_event || is_signal;
+}
+
+__inline_always enum io_class io_class(struct file *f)
+{
+	struct inode *inode = BPF_CORE_READ(f, f_inode);
+	__u64 magic = BPF_CORE_READ(inode, i_sb, s_magic);
+	__u16 family;
+
+	if (magic == ANON_INODE_FS_MAGIC)	/* its mode is 0, or S_IFREG from 6.16 on */
+		return anon_is_ipc(f) ? IO_IPC : IO_FILE;
+	switch (BPF_CORE_READ(inode, i_mode) & S_IFMT) {
+	case S_IFIFO:
+		return IO_IPC;
+	case S_IFREG:
+		return magic == MQUEUE_MAGIC ? IO_IPC : IO_FILE;
+	case S_IFSOCK:
+		family = BPF_CORE_READ(file_sock(f), __sk_common.skc_family);
+		return family == AF_INET || family == AF_INET6 ? IO_NET : IO_IPC;
+	}
+	return IO_FILE;
+}
+
+/* Arguments are on the stack, where 5.10 allows no variable index. */
+__inline_always int io_arg(const struct sys_call *c, __u8 n)
+{
+	if (n == 0)
+		return c->a[0];
+	if (n == 1)
+		return c->a[1];
+	return n == 2 ? c->a[2] : c->a[4];
+}
+
+/* Sum of msg_len over the first @n of a struct mmsghdr[]. */
+__inline_always __u64 io_message_bytes(const struct sys_call *c, long n)
+{
+	bool compat = c->abi == EV_ABI_COMPAT;
+	__u64 bytes = 0, at = c->a[1] + (compat ? 28 : 56);
+	__u32 len;
+
+	for (int i = 0; i < 1024 /* UIO_MAXIOV: the kernel takes no more */; i++) {
+		if (i >= n)
+			break;
+		len = 0;
+		bpf_probe_read_user(&len, sizeof(len), (void *)at);
+		bytes += len;
+		at += compat ? 32 : 64;
+	}
+	return bytes;
+}
+
+__inline_always void io_end_fill(struct io_end *end, __u32 dir, int fd, __u64 bytes)
+{
+	struct file *f = fd_file(fd);
+
+	end->dir = dir;
+	end->bytes = bytes;
+	end->file = f;
+	if (f)
+		end->class = io_class(f);
+	if (dir == IO_EITHER)	/* vmsplice(2): fs/splice.c asks in this order */
+		end->dir = BPF_CORE_READ(f, f_mode) & FMODE_WRITE ? IO_WRITE : IO_READ;
+}
+
+/* A mapping of a file? i386 has a second mmap, with its arguments in memory. */
+__inline_always bool io_maps_file(const struct sys_call *c, int *fd)
+{
+	__u32 arg[5] = {};
+
+	*fd = c->a[4];
+	if (c->abi != EV_ABI_COMPAT || c->raw != COMPAT_old_mmap)
+		return !(c->a[3] & MAP_ANONYMOUS);
+	if (bpf_probe_read_user(arg, sizeof(arg), (void *)c->a[0]))
+		return false;
+	*fd = arg[4];
+	return !(arg[3] & MAP_ANONYMOUS);
+}
+
+/* The ends of the call that exits with @ret; both are IO_NONE when it failed or moves no data. */
+__inline_always void io_ends(struct io_ends *ends, const struct sys_call *c, long ret)
+{
+	struct io_shape shape = {};
+	__u64 bytes = ret;
+	int fd;
+
+	__builtin_memset(ends, 0, sizeof(*ends));
+	if (c->nr >= EV_NR_SYSCALLS || (ret < 0 && ret > -4096))
+		return;
+	shape.dir = io_shapes[c->nr].dir;
+	shape.arg = io_shapes[c->nr].arg;
+	shape.dir2 = io_shapes[c->nr].dir2;
+	shape.arg2 = io_shapes[c->nr].arg2;
+	shape.result = io_shapes[c->nr].result;
+	if (!shape.dir)
+		return;
+	fd = io_arg(c, shape.arg);
+	if (shape.dir == IO_MMAP && !io_maps_file(c, &fd))
+		return;
+	if (shape.result == IO_NO_BYTES)
+		bytes = 0;
+	else if (shape.result == IO_LENGTH)
+		bytes = c->a[2];
+	else if (shape.result == IO_MESSAGES)
+		bytes = io_message_bytes(c, ret);
+	io_end_fill(&ends->end[0], shape.dir, fd, bytes);
+	if (shape.dir2)
+		io_end_fill(&ends->end[1], shape.dir2, io_arg(c, shape.arg2), bytes);
+}
+
+#endif
