@@ -46,7 +46,7 @@ endif
 BPF_OBJECTS := $(patsubst bpf/%.bpf.c,%,$(wildcard bpf/*.bpf.c))
 BPF_CFLAGS  := -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_$(ARCH) -Wall -Wextra -Werror \
 	-Wno-unused-parameter -Iinclude -Iinclude/events -Ivmlinux $(LIBBPF_CFLAGS) -idirafter $(UAPI)
-SKELETONS   := $(BPF_OBJECTS:%=$(BUILD)/include/%.skel.h)
+SKELETONS   := $(BPF_OBJECTS:%=$(BUILD)/include/%.skel.h) $(BUILD)/include/skeletons.h
 
 SOURCES := $(wildcard src/*.c src/*/*.c)
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
@@ -79,6 +79,13 @@ $(BUILD)/include/%.skel.h: $(BUILD)/bpf/%.o
 	$(call say,SKEL,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf > $@
+
+# one function per object, so that the loader treats all alike
+$(BUILD)/include/skeletons.h: $(BPF_OBJECTS:%=$(BUILD)/include/%.skel.h)
+	$(Q){ for o in $(BPF_OBJECTS); do echo "#include \"$$o.skel.h\""; done; \
+	for o in $(BPF_OBJECTS); do \
+	echo "const void *$${o}_elf(size_t *len);"; \
+	echo "const void *$${o}_elf(size_t *len) { return $${o}_bpf__elf_bytes(len); }"; done; } > $@
 
 -include $(OBJECTS:.o=.d) $(BPF_OBJECTS:%=$(BUILD)/bpf/%.d)
 

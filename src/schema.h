@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The events as tables: what include/events/*.def declares, for code that handles every event
+ * The events as tables: what the .def files in include/events declare, for code that handles every event
  * alike. Pure: no I/O, no libbpf.
  */
 #ifndef EBPFMON_SCHEMA_H

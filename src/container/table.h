@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which container a cgroup belongs to. The kernel side knows cgroup ids and reports each cgroup
+ * that is made; here its path is parsed, the runtime's records are asked, and it is decided
+ * whether it is a container, and one that is wanted.
+ */
+#ifndef EBPFMON_CONTAINER_TABLE_H
+#define EBPFMON_CONTAINER_TABLE_H
+
+#include "container/container.h"
+
+struct container_table;
+
+struct container_select {
+	const char *const *patterns;	/* id, id prefix, name, cgroup name, or glob of these */
+	unsigned int nr;		/* 0: every container */
+	struct runtime_paths runtimes;
+	/* Tells the kernel side about a cgroup: enum ev_cgroup_flags. */
+	void (*mark)(void *arg, __u64 cgroup, __u32 flags);
+	/* Lets the owner know that an undecided container was decided. */
+	void (*decided)(void *arg, struct container *c);
+	void *arg;
+};
+
+struct container_table *container_table_new(const struct container_select *sel);
+void container_table_free(struct container_table *t);
+
+/* Finds the containers that run already, from cgroupfs. @now: CLOCK_BOOTTIME, ns. 0 or -errno. */
+int container_table_scan(struct container_table *t, __u64 now);
+
+/* A cgroup was made. Its container, which may be undecided, or NULL when it is in none. */
+struct container *container_table_create(struct container_table *t, __u64 id, __u64 parent,
+					 const char *path, size_t len, __u64 now);
+/* A cgroup is gone. What belongs to it may still come: it is found for a while (container_table_expire()). */
+void container_table_remove(struct container_table *t, __u64 id, __u64 now);
+
+/* A cgroup made by ourselves, for `ebpfmon run`. */
+struct container *container_table_add(struct container_table *t, __u64 id, const char *path,
+				      const char *name, __u64 now);
+
+/* The container that the cgroup belongs to, or NULL. */
+struct container *container_table_find(struct container_table *t, __u64 cgroup);
+
+/* Something was executed in namespaces of its own: an undecided cgroup is a container after all. */
+void container_table_entry(struct container_table *t, struct container *c);
+/* Undecided cgroups older than @age ns are no containers; cgroups gone for as long are forgotten. */
+void container_table_expire(struct container_table *t, __u64 now, __u64 age);
+
+/* Calls @fn for each container that is not ignored, in the order of their appearance; a non-zero return ends it. */
+int container_table_each(struct container_table *t, int (*fn)(struct container *c, void *arg), void *arg);
+
+/* Where the default (v2) hierarchy is mounted; NULL when it is not. Caller frees. */
+char *cgroup_mount(void);
+
+#endif

@@ -1,0 +1,433 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include "loader.h"
+#include "log.h"
+#include "names.h"
+
+#define OBJECT(name) const void *name##_elf(size_t *len);
+#define TRACEPOINT(subsystem, program, doc)
+#define SYSCALLS(subsystem, program, calls, doc)
+#include "hooks.def"
+
+enum hook_kind { HOOK_TRACEPOINT, HOOK_SYSCALLS, HOOK_ITERATOR };
+
+struct hook {
+	enum hook_kind kind;
+	enum ev_subsystem sub;
+	const char *program;
+	const char *calls;	/* of HOOK_SYSCALLS: native names */
+	const char *doc;
+	const char *object;
+};
+
+struct object_row {
+	const char *name;
+	const void *(*elf)(size_t *len);
+};
+
+static const struct object_row object_rows[] = {
+#define OBJECT(name) {#name, name##_elf},
+#define TRACEPOINT(subsystem, program, doc)
+#define SYSCALLS(subsystem, program, calls, doc)
+#include "hooks.def"
+};
+
+static const struct hook hooks[] = {
+#define OBJECT(name)
+#define TRACEPOINT(subsystem, program, doc) {HOOK_TRACEPOINT, EVS_##subsystem, #program, NULL, doc, NULL},
+#define SYSCALLS(subsystem, program, calls, doc) {HOOK_SYSCALLS, EVS_##subsystem, #program, calls, doc, NULL},
+#define ITERATOR(subsystem, program, doc) {HOOK_ITERATOR, EVS_##subsystem, #program, NULL, doc, NULL},
+#include "hooks.def"
+};
+
+#define NR_HOOKS (sizeof(hooks) / sizeof(hooks[0]))
+#define NR_OBJECTS (sizeof(object_rows) / sizeof(object_rows[0]))
+
+struct loader {
+	struct loader_options options;
+	struct bpf_object *objects[NR_OBJECTS];
+	struct bpf_link *links[NR_HOOKS];
+	struct coverage coverage[NR_HOOKS];
+	char hook_names[NR_HOOKS][96];
+};
+
+/* ---- what libbpf says ---- */
+
+/* The program that libbpf last said it could not load: it tells only by way of its log. */
+static char failed_program[64];
+static char failed_why[128];
+
+static int on_log(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	char line[512], *at;
+
+	vsnprintf(line, sizeof(line), fmt, ap);
+	line[strcspn(line, "\n")] = 0;
+	at = strstr(line, "prog '");
+	if (level == LIBBPF_WARN && at && strstr(line, "failed to load")) {
+		snprintf(failed_program, sizeof(failed_program), "%.*s", (int)strcspn(at + 6, "'"), at + 6);
+		return 0;
+	}
+	at = strstr(line, "BPF program load failed: ");
+	if (level == LIBBPF_WARN && at)
+		snprintf(failed_why, sizeof(failed_why), "%s", at + 25);
+	if (level != LIBBPF_DEBUG)
+		log_debug("libbpf: %s", line);
+	return 0;
+}
+
+/* ---- coverage ---- */
+
+static struct coverage *coverage_of(struct loader *l, const char *program)
+{
+	for (size_t i = 0; i < NR_HOOKS; i++)
+		if (!strcmp(hooks[i].program, program))
+			return &l->coverage[i];
+	return NULL;
+}
+
+static void coverage_lost(struct loader *l, const char *program, const char *why)
+{
+	struct coverage *c = coverage_of(l, program);
+
+	if (!c)
+		return;
+	c->active = false;
+	snprintf(c->reason, sizeof(c->reason), "%s", why);
+}
+
+static bool hook_wanted(const struct loader *l, const struct hook *h)
+{
+	if (!strcmp(h->program, "syscall_enter") && !l->options.trace_enter)
+		return false;
+	/* containers and processes are always followed; syscall_exit serves everybody */
+	return h->sub == EVS_container || h->sub == EVS_process || h->sub == EVS_syscall ||
+	       l->options.subsystems[h->sub];
+}
+
+/* ---- objects ---- */
+
+/* Every map is made once: by the first object that has it. */
+static int share_maps(struct loader *l, struct bpf_object *obj)
+{
+	struct bpf_map *map;
+
+	bpf_object__for_each_map(map, obj) {
+		int fd = bpf_map__name(map)[0] == '.' ? -ENOENT : loader_map(l, bpf_map__name(map));
+
+		if (fd >= 0) {
+			int err = bpf_map__reuse_fd(map, fd);
+
+			if (err)
+				return err;
+		} else if (!strcmp(bpf_map__name(map), "ring")) {
+			bpf_map__set_max_entries(map, l->options.ring_bytes);
+		}
+	}
+	return 0;
+}
+
+static int configure(const struct loader *l, struct bpf_object *obj)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(obj, ".rodata.cfg");
+
+	return map ? bpf_map__set_initial_value(map, &l->options.config, sizeof(l->options.config)) : -ENOENT;
+}
+
+static int prepare(struct loader *l, struct bpf_object *obj)
+{
+	struct bpf_program *prog;
+	int err;
+
+	bpf_object__for_each_program(prog, obj) {
+		const struct coverage *c = coverage_of(l, bpf_program__name(prog));
+
+		bpf_program__set_autoload(prog, c && !c->reason[0]);
+	}
+	err = configure(l, obj);
+	return err ? err : share_maps(l, obj);
+}
+
+/*
+ * Loads one object. A program that the kernel refuses is noted and left out, and the object is
+ * tried again without it.
+ */
+static int load_object(struct loader *l, size_t i)
+{
+	int err;
+
+	for (size_t tries = 0; tries < NR_HOOKS; tries++) {
+		LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = object_rows[i].name);
+		char why[sizeof(((struct coverage *)0)->reason)];
+		const void *elf;
+		size_t len;
+
+		elf = object_rows[i].elf(&len);
+		l->objects[i] = bpf_object__open_mem(elf, len, &opts);
+		if (!l->objects[i])
+			return -errno;
+		err = prepare(l, l->objects[i]);
+		failed_program[0] = failed_why[0] = 0;
+		if (!err)
+			err = bpf_object__load(l->objects[i]);
+		if (!err)
+			return 0;
+		bpf_object__close(l->objects[i]);
+		l->objects[i] = NULL;
+		if (!failed_program[0] || !coverage_of(l, failed_program))
+			return err;
+		snprintf(why, sizeof(why), "the kernel refuses it: %s",
+			 failed_why[0] ? failed_why : strerror(-err));
+		coverage_lost(l, failed_program, why);
+	}
+	return err;
+}
+
+static struct bpf_program *find_program(const struct loader *l, const char *name)
+{
+	for (size_t i = 0; i < NR_OBJECTS; i++) {
+		struct bpf_program *p = l->objects[i] ?
+			bpf_object__find_program_by_name(l->objects[i], name) : NULL;
+
+		if (p)
+			return p;
+	}
+	return NULL;
+}
+
+int loader_map(const struct loader *l, const char *name)
+{
+	for (size_t i = 0; i < NR_OBJECTS; i++) {
+		int fd = l->objects[i] ? bpf_object__find_map_fd_by_name(l->objects[i], name) : -1;
+
+		if (fd >= 0)
+			return fd;
+	}
+	return -ENOENT;
+}
+
+static void name_hooks(struct loader *l)
+{
+	for (size_t i = 0; i < NR_HOOKS; i++) {
+		struct coverage *c = &l->coverage[i];
+
+		c->program = hooks[i].program;
+		c->subsystem = subsystem_names[hooks[i].sub];
+		if (hooks[i].calls)
+			snprintf(l->hook_names[i], sizeof(l->hook_names[i]), "sys_exit: %s", hooks[i].calls);
+		c->hook = l->hook_names[i];
+		if (!hook_wanted(l, &hooks[i]))
+			snprintf(c->reason, sizeof(c->reason), "not asked for");
+	}
+}
+
+static void name_sections(struct loader *l)
+{
+	for (size_t i = 0; i < NR_HOOKS; i++) {
+		const struct bpf_program *p = find_program(l, hooks[i].program);
+
+		if (!l->hook_names[i][0] && p)
+			snprintf(l->hook_names[i], sizeof(l->hook_names[i]), "%s", bpf_program__section_name(p));
+	}
+}
+
+int loader_open(struct loader **out, const struct loader_options *o)
+{
+	struct loader *l = calloc(1, sizeof(*l));
+	int err, loaded = 0;
+
+	if (!l)
+		return -ENOMEM;
+	l->options = *o;
+	libbpf_set_print(on_log);
+	libbpf_set_memlock_rlim(0);	/* kernels that need it are raised by main() */
+	name_hooks(l);
+	for (size_t i = 0; i < NR_OBJECTS; i++) {
+		err = load_object(l, i);
+		loaded += !err;
+		for (size_t j = 0; err && j < NR_HOOKS; j++) {
+			/* every program of this object; hooks and objects are listed together in hooks.def */
+			if (strncmp(hooks[j].program, object_rows[i].name, strlen(object_rows[i].name)) == 0 &&
+			    !l->coverage[j].reason[0])
+				coverage_lost(l, hooks[j].program, strerror(-err));
+		}
+		if (err && (i < 2)) {	/* without processes and system calls there is nothing to tell */
+			log_error("cannot load the BPF object '%s': %s", object_rows[i].name, strerror(-err));
+			loader_close(l);
+			return err;
+		}
+	}
+	name_sections(l);
+	*out = l;
+	return loaded ? 0 : -ENOTSUP;
+}
+
+/* ---- system calls ---- */
+
+static int put_program(const struct loader *l, __u32 row, __u32 nr, const struct bpf_program *p)
+{
+	__u32 key = row * EV_NR_SYSCALLS + nr;
+	int fd = bpf_program__fd(p);
+
+	return bpf_map_update_elem(loader_map(l, "sys_progs"), &key, &fd, BPF_ANY);
+}
+
+/* Row in which subsystem @sub looks for who comes after it. */
+static __u32 next_row(int sub)
+{
+	return sub + 1;
+}
+
+/*
+ * Puts a program where it is found at the exit of one call: behind every earlier subsystem that
+ * wants the same call, else first. Rows are filled from the last subsystem to the first.
+ */
+static int chain(const struct loader *l, const struct hook *h, __u32 nr, const struct bpf_program *p)
+{
+	int err = put_program(l, 0, nr, p);
+
+	for (int sub = 0; !err && sub < (int)h->sub; sub++)
+		err = put_program(l, next_row(sub), nr, p);
+	return err;
+}
+
+static int chain_calls(struct loader *l, size_t i, const struct bpf_program *p)
+{
+	char calls[1024], *save = NULL;
+	int err = 0;
+
+	snprintf(calls, sizeof(calls), "%s", hooks[i].calls);
+	for (char *name = strtok_r(calls, " ", &save); name && !err; name = strtok_r(NULL, " ", &save)) {
+		int nr = syscall_number(EV_ABI_NATIVE, name);
+
+		if (nr >= 0 && nr < EV_NR_SYSCALLS)
+			err = chain(l, &hooks[i], nr, p);
+	}
+	return err;
+}
+
+static int chain_all(struct loader *l)
+{
+	/* later subsystems first: an earlier one then takes over the rows before it */
+	for (int sub = EVS__MAX - 1; sub >= 0; sub--)
+		for (size_t i = 0; i < NR_HOOKS; i++) {
+			struct bpf_program *p;
+			int err;
+
+			if (hooks[i].kind != HOOK_SYSCALLS || (int)hooks[i].sub != sub || l->coverage[i].reason[0])
+				continue;
+			p = find_program(l, hooks[i].program);
+			if (!p) {
+				coverage_lost(l, hooks[i].program, "its object could not be loaded");
+				continue;
+			}
+			err = chain_calls(l, i, p);
+			if (err)
+				coverage_lost(l, hooks[i].program, strerror(-err));
+			else
+				l->coverage[i].active = true;
+		}
+	return 0;
+}
+
+/* Calls of the 32-bit ABI have other numbers: the kernel side is given the native one, found by name. */
+static void map_compat(const struct loader *l)
+{
+	int fd = loader_map(l, "compat_nr");
+
+	for (__u32 nr = 0; fd >= 0 && nr < EV_NR_SYSCALLS; nr++) {
+		const char *name = name_syscall(EV_SYSNR(EV_ABI_COMPAT, nr));
+		int native = name ? syscall_number(EV_ABI_NATIVE, name) : -1;
+		__u32 value = native >= 0 ? native + 1 : 0;
+
+		if (value)
+			bpf_map_update_elem(fd, &nr, &value, BPF_ANY);
+	}
+}
+
+/* ---- attaching ---- */
+
+static void attach_one(struct loader *l, size_t i)
+{
+	struct bpf_program *p = find_program(l, hooks[i].program);
+	struct bpf_link *link;
+
+	if (!p) {
+		coverage_lost(l, hooks[i].program, "its object could not be loaded");
+		return;
+	}
+	link = bpf_program__attach(p);
+	if (!link) {
+		char why[120];
+
+		snprintf(why, sizeof(why), "cannot attach: %s", strerror(errno));
+		coverage_lost(l, hooks[i].program, why);
+		return;
+	}
+	l->links[i] = link;
+	l->coverage[i].active = true;
+}
+
+int loader_attach(struct loader *l)
+{
+	chain_all(l);
+	map_compat(l);
+	for (size_t i = 0; i < NR_HOOKS; i++) {
+		if (hooks[i].kind == HOOK_TRACEPOINT && !l->coverage[i].reason[0])
+			attach_one(l, i);
+		else if (hooks[i].kind == HOOK_ITERATOR && !l->coverage[i].reason[0])
+			l->coverage[i].active = find_program(l, hooks[i].program) != NULL;
+	}
+	return coverage_of(l, "syscall_exit")->active ? 0 : -ENOTSUP;
+}
+
+void loader_detach(struct loader *l)
+{
+	for (size_t i = 0; i < NR_HOOKS; i++) {
+		bpf_link__destroy(l->links[i]);
+		l->links[i] = NULL;
+	}
+}
+
+void loader_close(struct loader *l)
+{
+	if (!l)
+		return;
+	loader_detach(l);
+	for (size_t i = 0; i < NR_OBJECTS; i++)
+		bpf_object__close(l->objects[i]);
+	free(l);
+}
+
+const struct coverage *loader_coverage(const struct loader *l, unsigned int *nr)
+{
+	*nr = NR_HOOKS;
+	return l->coverage;
+}
+
+int loader_iterate(const struct loader *l, const char *program)
+{
+	struct bpf_program *p = find_program(l, program);
+	struct bpf_link *link = p ? bpf_program__attach_iter(p, NULL) : NULL;
+	int fd;
+
+	if (!link)
+		return -ENOENT;
+	fd = bpf_iter_create(bpf_link__fd(link));
+	bpf_link__destroy(link);
+	return fd;
+}
+
+int loader_mark(const struct loader *l, __u64 cgroup, __u32 flags, __u64 created)
+{
+	struct ev_cgroup c = {.flags = flags, .created = created};
+
+	return bpf_map_update_elem(loader_map(l, "cgroups"), &cgroup, &c, BPF_ANY);
+}

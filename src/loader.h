@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Gets the BPF programs into the kernel. What the kernel refuses is left out with its reason, and
+ * the rest goes on. Only the loader and the source know libbpf.
+ */
+#ifndef EBPFMON_LOADER_H
+#define EBPFMON_LOADER_H
+
+#include <linux/types.h>
+#include "config.h"
+#include "session.h"
+
+struct loader;
+
+struct loader_options {
+	struct ev_config config;
+	bool subsystems[EVS__MAX];
+	bool trace_enter;	/* attach sys_enter, too */
+	__u32 ring_bytes;	/* a power of two */
+};
+
+/* 0 or -errno; says why on stderr. On success *@out is the caller's. */
+int loader_open(struct loader **out, const struct loader_options *o);
+/* From here on records flow. */
+int loader_attach(struct loader *l);
+/* Stops the flow; maps stay readable. */
+void loader_detach(struct loader *l);
+void loader_close(struct loader *l);
+
+/* Rows of hooks.def with what became of them. */
+const struct coverage *loader_coverage(const struct loader *l, unsigned int *nr);
+
+/* The map called @name, or -ENOENT. */
+int loader_map(const struct loader *l, const char *name);
+/* An iterator program's output, to be read to its end; -errno when there is none. The caller closes it. */
+int loader_iterate(const struct loader *l, const char *program);
+
+/* enum ev_cgroup_flags of a cgroup. */
+int loader_mark(const struct loader *l, __u64 cgroup, __u32 flags, __u64 created);
+
+#endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Symbolic links in path arguments. A call that leaves no object behind (unlink, rename) gives
+ * only its argument and the directory that it is relative to. Here the argument's directory is
+ * looked up below the process's own root, after the fact.
+ *
+ * The directory tree is the container's, so nothing may make us wait: the lookup takes only what
+ * is in the kernel's cache (RESOLVE_CACHED), where the call has just left it, and opens with
+ * O_PATH, which neither triggers automounts nor asks a FUSE daemon.
+ */
+#ifndef EBPFMON_PATH_LOOKUP_H
+#define EBPFMON_PATH_LOOKUP_H
+
+#include <linux/types.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/*
+ * @path, absolute below the root of @pid, @len bytes: its directory with symbolic links resolved,
+ * then its last name as it was. @out holds PATH_MAX bytes. The length, or -errno: -EAGAIN when
+ * the cache did not have it, -ENOENT when process or directory are gone.
+ */
+ssize_t path_lookup(pid_t pid, const char *path, size_t len, char *out);
+
+#endif

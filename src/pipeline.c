@@ -1,0 +1,455 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include "file_names.h"
+#include "path_lookup.h"
+#include "pipeline.h"
+
+#define BACKLOG_MAX	(4u << 20)	/* bytes kept for a container that is not decided */
+#define FILES_MAX	262144
+#define PROCESSES_MAX	100000
+
+/* Records of a container that may turn out to be none: kept in order until it is decided. */
+struct backlog {
+	struct backlog *next;
+	struct container *container;
+	size_t len, cap;
+	char data[];
+};
+
+int pipeline_init(struct pipeline *p)
+{
+	p->scratch = aligned_alloc(64, (EV_MAX_LEN + 2 * PATH_MAX + 63) & ~63);
+	p->files = file_names_new(FILES_MAX);
+	p->processes = process_table_new(PROCESSES_MAX);
+	return p->scratch && p->files && p->processes ? 0 : -ENOMEM;
+}
+
+static void backlog_drop(struct pipeline *p, struct backlog **at)
+{
+	struct backlog *b = *at;
+
+	(void)p;
+	*at = b->next;
+	free(b);
+}
+
+void pipeline_exit(struct pipeline *p)
+{
+	while (p->backlogs)
+		backlog_drop(p, &p->backlogs);
+	file_names_free(p->files);
+	process_table_free(p->processes);
+	free(p->scratch);
+}
+
+static void give(struct pipeline *p, struct record *r)
+{
+	bool selected = p->filter->events[r->hdr->type];
+
+	for (struct sink *s = p->sinks; s; s = s->next) {
+		int err;
+
+		if (!selected && !s->all_events)
+			continue;
+		err = s->ops->event(s, r);
+		if (err && !p->err)
+			p->err = err;
+	}
+}
+
+/* ---- filters that only user space can apply ---- */
+
+static bool path_wanted(const struct pipeline *p, const struct ev_hdr *hdr, const struct event_desc *d)
+{
+	bool any = false;
+
+	for (unsigned int i = 0; i < d->nr_fields; i++) {
+		const struct field_desc *f = &d->fields[i];
+		const char *s;
+		size_t len;
+
+		if (f->type != FT_path)
+			continue;
+		any = true;
+		s = record_bytes(hdr, *(const struct ev_ref *)((const char *)hdr + f->offset), &len);
+		for (unsigned int j = 0; s && j < p->filter->nr_prefixes; j++) {
+			size_t n = strlen(p->filter->prefixes[j]);
+
+			if (len >= n && !memcmp(s, p->filter->prefixes[j], n))
+				return true;
+		}
+	}
+	return !any;
+}
+
+static bool port_wanted(const struct pipeline *p, const struct ev_hdr *hdr, const struct event_desc *d)
+{
+	bool any = false;
+
+	for (unsigned int i = 0; i < d->nr_fields; i++) {
+		const struct field_desc *f = &d->fields[i];
+		__u64 port;
+
+		if (f->type != FT_port)
+			continue;
+		any = true;
+		port = record_number(hdr, f);
+		for (unsigned int j = 0; j < p->filter->nr_ports; j++)
+			if (port == p->filter->ports[j])
+				return true;
+	}
+	return !any;
+}
+
+/* ---- what only user space knows ---- */
+
+static struct ev_hdr *scratch_copy(struct pipeline *p, const struct ev_hdr *hdr)
+{
+	if ((const char *)hdr != p->scratch)
+		memcpy(p->scratch, hdr, hdr->len);
+	return (struct ev_hdr *)p->scratch;
+}
+
+/* Puts a path behind the record and lets @ref lead to it. */
+static void set_path(struct ev_hdr *hdr, struct ev_ref *ref, const char *path, size_t len)
+{
+	if (len > PATH_MAX || hdr->len + len > EV_MAX_LEN)
+		return;
+	memcpy((char *)hdr + hdr->len, path, len);
+	ref->off = hdr->len;
+	ref->len = len;
+	hdr->len += len;
+}
+
+static void name_file(struct pipeline *p, struct ev_hdr *hdr)
+{
+	struct ev_file_io *io = (struct ev_file_io *)hdr;
+	struct file_name name;
+
+	if (file_names_get(p->files, io->file, &name))
+		return;
+	set_path(hdr, &io->path, name.path, name.path_len);
+	io->path_flags = name.flags;
+	io->mount.off = io->path.off;
+	io->mount.len = name.mount_len;
+}
+
+static void remember_file(struct pipeline *p, const struct ev_hdr *hdr, struct ev_ref path,
+			  struct ev_ref mount, __u32 flags, __u64 id)
+{
+	struct file_name name = {.mount_len = mount.len, .flags = flags};
+
+	name.path = record_bytes(hdr, path, &name.path_len);
+	if (name.path && id)
+		file_names_set(p->files, id, &name);
+}
+
+/* A live process of the same container whose root serves when the acting one is gone. */
+static pid_t any_root(const struct record *r)
+{
+	if (r->process && !r->process->exited)
+		return r->process->pid;
+	return r->container->init_pid;
+}
+
+static void resolve_path(struct record *r, struct ev_hdr *hdr, struct ev_ref *ref, __u32 *flags)
+{
+	char out[PATH_MAX];
+	const char *path;
+	size_t len;
+	ssize_t n;
+
+	if (!(*flags & PATH_ARGUMENT) || *flags & (PATH_UNREADABLE | PATH_UNREACHABLE | PATH_TRUNCATED))
+		return;
+	path = record_bytes(hdr, *ref, &len);
+	if (!path || !any_root(r))
+		return;
+	n = path_lookup(any_root(r), path, len, out);
+	if (n < 0)
+		return;
+	*flags |= PATH_LOOKUP;
+	if ((size_t)n != len || memcmp(out, path, n))
+		set_path(hdr, ref, out, n);
+}
+
+/* Every path of the record that came from a call's argument. */
+static void resolve_paths(struct record *r, struct ev_hdr *hdr)
+{
+	const struct event_desc *d = r->desc;
+
+	for (unsigned int i = 0; i < d->nr_fields; i++) {
+		const struct field_desc *f = &d->fields[i];
+		static const struct { const char *path, *flags; } pairs[] = {
+			{"path", "path_flags"}, {"target", "target_flags"},
+		};
+
+		if (f->type != FT_path)
+			continue;
+		for (unsigned int j = 0; j < 2; j++)
+			for (unsigned int k = 0; !strcmp(f->member, pairs[j].path) && k < d->nr_fields; k++)
+				if (!strcmp(d->fields[k].member, pairs[j].flags))
+					resolve_path(r, hdr, (void *)((char *)hdr + f->offset),
+						     (void *)((char *)hdr + d->fields[k].offset));
+	}
+}
+
+static void judge_exe(const struct record *r, struct ev_hdr *hdr)
+{
+	struct ev_process_exec *x = (struct ev_process_exec *)hdr;
+	__u64 created = (r->container->created + r->boot_to_wall) / 1000000000;
+
+	if (x->modified_at && (__u64)x->modified_at > created)
+		x->exe_flags |= EXE_MODIFIED;
+}
+
+static void judge_signal(struct pipeline *p, struct ev_hdr *hdr)
+{
+	struct ev_ipc_signal *s = (struct ev_ipc_signal *)hdr;
+
+	if (!(hdr->flags & EV_F_NOPROC))
+		s->crosses = container_table_find(p->containers, hdr->cgroup) !=
+			     container_table_find(p->containers, s->target_cgroup);
+}
+
+/* Returns the record to show: the one that came, or a copy with more in it. */
+static const struct ev_hdr *enrich(struct pipeline *p, struct record *r)
+{
+	struct ev_hdr *hdr = scratch_copy(p, r->hdr);
+
+	switch (hdr->type) {
+	case EV_file_io: name_file(p, hdr); break;
+	case EV_process_exec: judge_exe(r, hdr); break;
+	case EV_ipc_signal: judge_signal(p, hdr); break;
+	case EV_file_open: {
+		struct ev_file_open *e = (void *)hdr;
+
+		remember_file(p, hdr, e->path, e->mount, e->path_flags, e->err ? 0 : e->file);
+		break;
+	}
+	case EV_file_inherit: {
+		struct ev_file_inherit *e = (void *)hdr;
+
+		remember_file(p, hdr, e->path, e->mount, e->path_flags, e->file);
+		break;
+	}
+	}
+	if (event_descs[hdr->type].sub == EVS_file)
+		resolve_paths(r, hdr);
+	return hdr;
+}
+
+/* ---- containers ---- */
+
+static struct record record_of(const struct pipeline *p, const struct container *c, const struct ev_hdr *hdr)
+{
+	return (struct record){
+		.hdr = hdr,
+		.desc = &event_descs[hdr->type],
+		.container = c,
+		.wall = hdr->time + p->boot_to_wall,
+		.boot_to_wall = p->boot_to_wall,
+	};
+}
+
+static void append(struct ev_hdr *hdr, struct ev_ref *ref, const char *s)
+{
+	if (s)
+		set_path(hdr, ref, s, strnlen(s, PATH_MAX - 1));
+}
+
+void pipeline_start(struct pipeline *p, struct container *c, const struct ev_hdr *by)
+{
+	union {
+		struct ev_container_start e;
+		char room[sizeof(struct ev_container_start) + 3 * PATH_MAX];
+	} u = {};
+	struct record r;
+
+	u.e.hdr = *by;
+	u.e.hdr.type = EV_container_start;
+	u.e.hdr.len = sizeof(u.e);
+	append(&u.e.hdr, &u.e.image, c->info.image);
+	append(&u.e.hdr, &u.e.runtime, c->runtime);
+	append(&u.e.hdr, &u.e.path, c->cgroup_path);
+	r = record_of(p, c, &u.e.hdr);
+	r.process = process_find(p->processes, by->pid, by->start);
+	give(p, &r);
+}
+
+static void stop(struct pipeline *p, struct container *c, const struct ev_process_exit *x)
+{
+	struct ev_container_stop e = {.hdr = x->hdr, .code = x->code, .sig = x->sig};
+	struct record r;
+
+	c->stopped = x->hdr.time;
+	c->exit_code = x->code;
+	c->exit_signal = x->sig;
+	e.hdr.type = EV_container_stop;
+	e.hdr.len = sizeof(e);
+	e.duration = x->hdr.time - (c->started ? c->started : c->created);
+	r = record_of(p, c, &e.hdr);
+	r.process = process_find(p->processes, x->hdr.pid, x->hdr.start);
+	give(p, &r);
+	p->wanted_stopped = true;
+}
+
+/* The first program executed in a container is its entry point, and its process the container's first. */
+static void follow_life(struct pipeline *p, struct container *c, const struct ev_hdr *hdr)
+{
+	if (hdr->type == EV_process_exec && ((const struct ev_process_exec *)hdr)->entry && !c->started) {
+		c->started = hdr->time;
+		c->init_pid = hdr->pid;
+		c->init_start = hdr->start;
+		pipeline_start(p, c, hdr);
+	}
+}
+
+/* ---- a record's way ---- */
+
+static void dispatch(struct pipeline *p, struct container *c, const struct ev_hdr *hdr)
+{
+	struct record r = record_of(p, c, hdr);
+	bool exits = hdr->type == EV_process_exit;
+
+	r.process = process_table_record(p->processes, hdr);
+	follow_life(p, c, hdr);
+	r.hdr = enrich(p, &r);
+	if ((!p->filter->nr_prefixes || path_wanted(p, r.hdr, r.desc)) &&
+	    (!p->filter->nr_ports || port_wanted(p, r.hdr, r.desc)))
+		give(p, &r);
+	if (exits && c->init_pid == hdr->pid && c->init_start == hdr->start && !c->stopped)
+		stop(p, c, (const struct ev_process_exit *)r.hdr);
+}
+
+static struct backlog **backlog_find(struct pipeline *p, const struct container *c)
+{
+	struct backlog **b = &p->backlogs;
+
+	while (*b && (*b)->container != c)
+		b = &(*b)->next;
+	return b;
+}
+
+static void backlog_add(struct pipeline *p, struct container *c, const struct ev_hdr *hdr)
+{
+	struct backlog **at = backlog_find(p, c), *b = *at;
+	size_t need = (hdr->len + 7) & ~7u;
+
+	if (!b || b->len + need > b->cap) {
+		size_t cap = b ? b->cap * 2 : 65536;
+		struct backlog *grown;
+
+		if (cap > BACKLOG_MAX) {
+			p->stray++;
+			return;
+		}
+		grown = realloc(b, sizeof(*b) + cap);
+		if (!grown) {
+			p->stray++;
+			return;
+		}
+		if (!b)
+			*grown = (struct backlog){.container = c};
+		grown->cap = cap;
+		*at = b = grown;
+	}
+	memcpy(b->data + b->len, hdr, hdr->len);
+	b->len += need;
+}
+
+void pipeline_decided(struct pipeline *p, struct container *c)
+{
+	struct backlog **at = backlog_find(p, c), *b = *at;
+
+	if (!b)
+		return;
+	*at = b->next;	/* first: what it holds may be fed again */
+	for (size_t off = 0; c->state == CT_WATCHED && off < b->len;) {
+		const struct ev_hdr *hdr = (const void *)(b->data + off);
+
+		off += (hdr->len + 7) & ~7u;
+		dispatch(p, c, hdr);
+	}
+	free(b);
+}
+
+static void cgroup_event(struct pipeline *p, const struct ev_hdr *hdr)
+{
+	if (hdr->type == EV_container_cgroup_create) {
+		const struct ev_container_cgroup_create *e = (const void *)hdr;
+		size_t len;
+		const char *path = record_bytes(hdr, e->path, &len);
+
+		if (path)
+			container_table_create(p->containers, e->id, e->parent, path, len, hdr->time);
+	}
+}
+
+void pipeline_feed(struct pipeline *p, const void *data, size_t len)
+{
+	struct ev_hdr *hdr = (struct ev_hdr *)p->scratch;
+	struct container *c;
+	__u64 cgroup;
+
+	p->nr_records++;
+	if (len > EV_MAX_LEN || record_check(data, len)) {
+		p->bad++;
+		return;
+	}
+	memcpy(p->scratch, data, len);
+	record_normalise(hdr);
+	cgroup_event(p, hdr);
+	cgroup = hdr->cgroup;
+	if (hdr->type == EV_container_cgroup_create)	/* by the runtime, from outside: it is the container's all the same */
+		cgroup = ((struct ev_container_cgroup_create *)hdr)->id;
+	else if (hdr->type == EV_container_cgroup_remove)
+		cgroup = ((struct ev_container_cgroup_remove *)hdr)->id;
+	c = container_table_find(p->containers, cgroup);
+	if (!c) {
+		p->stray++;
+		return;
+	}
+	if (c->state == CT_UNDECIDED && hdr->type == EV_process_exec &&
+	    ((struct ev_process_exec *)hdr)->entry) {
+		void *copy = malloc(hdr->len);	/* what was kept comes first, and passes through the scratch */
+
+		if (copy)
+			memcpy(copy, hdr, hdr->len);
+		container_table_entry(p->containers, c);
+		if (copy)
+			memcpy(hdr, copy, ((struct ev_hdr *)copy)->len);
+		free(copy);
+	}
+	if (c->state == CT_UNDECIDED)
+		backlog_add(p, c, hdr);
+	else if (c->state == CT_WATCHED)
+		dispatch(p, c, hdr);
+	if (((const struct ev_hdr *)data)->type == EV_container_cgroup_remove)
+		container_table_remove(p->containers, cgroup, ((const struct ev_hdr *)data)->time);
+}
+
+void pipeline_flush(struct pipeline *p)
+{
+	for (struct sink *s = p->sinks; s; s = s->next) {
+		int err = s->ops->flush ? s->ops->flush(s) : 0;
+
+		if (err && !p->err)
+			p->err = err;
+	}
+}
+
+int pipeline_finish(struct pipeline *p, const struct session *session)
+{
+	int first = 0;
+
+	for (struct sink *s = p->sinks; s; s = s->next) {
+		int err = s->ops->finish ? s->ops->finish(s, session) : 0;
+
+		if (err && !first)
+			first = err;
+	}
+	return first;
+}

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: MIT
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+#include "process_table.h"
+
+struct key {
+	__u64 start;
+	__u32 pid;
+	__u32 pad;
+};
+
+struct entry {
+	struct process p;
+	struct key key;
+	UT_hash_handle hh;
+	__u32 live_pid;
+	UT_hash_handle live_hh;		/* by pid, while it lives */
+	struct entry *next_exited;	/* in the order they ended */
+	unsigned int children;
+	bool queued;
+};
+
+struct process_table {
+	struct entry *all, *live;
+	struct entry *exited_head, **exited_tail;
+	size_t max, forgotten;
+	__u32 next_index;
+};
+
+struct process_table *process_table_new(size_t max)
+{
+	struct process_table *t = calloc(1, sizeof(*t));
+
+	if (t) {
+		t->max = max;
+		t->exited_tail = &t->exited_head;
+	}
+	return t;
+}
+
+static void entry_free(struct process_table *t, struct entry *e)
+{
+	if (e->p.parent)
+		((struct entry *)e->p.parent)->children--;
+	HASH_DELETE(hh, t->all, e);
+	free(e->p.exe);
+	free(e->p.args);
+	free(e);
+}
+
+void process_table_free(struct process_table *t)
+{
+	struct entry *e, *next;
+
+	if (!t)
+		return;
+	HASH_CLEAR(live_hh, t->live);
+	HASH_ITER(hh, t->all, e, next) {
+		e->p.parent = NULL;
+		entry_free(t, e);
+	}
+	free(t);
+}
+
+struct process *process_find(struct process_table *t, __u32 pid, __u64 start)
+{
+	struct key k = {.start = start, .pid = pid};
+	struct entry *e;
+
+	HASH_FIND(hh, t->all, &k, sizeof(k), e);
+	return e ? &e->p : NULL;
+}
+
+struct process *process_find_live(struct process_table *t, __u32 pid)
+{
+	struct entry *e;
+
+	HASH_FIND(live_hh, t->live, &pid, sizeof(pid), e);
+	return e ? &e->p : NULL;
+}
+
+static void forget_some(struct process_table *t)
+{
+	size_t tries = 64;
+
+	while (HASH_CNT(hh, t->all) > t->max && t->exited_head && tries--) {
+		struct entry *e = t->exited_head;
+
+		t->exited_head = e->next_exited;
+		if (!t->exited_head)
+			t->exited_tail = &t->exited_head;
+		e->next_exited = NULL;
+		if (e->children) {	/* its turn comes again when they are gone */
+			*t->exited_tail = e;
+			t->exited_tail = &e->next_exited;
+			continue;
+		}
+		entry_free(t, e);
+		t->forgotten++;
+	}
+}
+
+static void set_live(struct process_table *t, struct entry *e)
+{
+	struct entry *old;
+
+	e->live_pid = e->key.pid;
+	HASH_REPLACE(live_hh, t->live, live_pid, sizeof(e->live_pid), e, old);
+	(void)old;
+}
+
+static struct entry *entry_new(struct process_table *t, __u32 pid, __u64 start, __u32 ppid)
+{
+	struct entry *e, *parent;
+
+	forget_some(t);
+	e = calloc(1, sizeof(*e));
+	if (!e)
+		return NULL;
+	e->key.pid = e->p.pid = pid;
+	e->key.start = e->p.start = start;
+	e->p.ppid = ppid;
+	e->p.index = t->next_index++;
+	parent = (struct entry *)process_find_live(t, ppid);
+	if (parent && parent->key.start <= start) {
+		e->p.parent = &parent->p;
+		parent->children++;
+	}
+	HASH_ADD(hh, t->all, key, sizeof(e->key), e);
+	set_live(t, e);
+	return e;
+}
+
+static void replace(char **field, size_t *field_len, const char *data, size_t len)
+{
+	char *copy;
+
+	if (!data)
+		return;
+	copy = malloc(len + 1);
+	if (!copy)
+		return;
+	memcpy(copy, data, len);
+	copy[len] = 0;
+	free(*field);
+	*field = copy;
+	*field_len = len;
+}
+
+static void learn_fork(struct process_table *t, const struct ev_process_fork *f, struct entry *parent)
+{
+	struct entry *child;
+
+	if (f->thread) {
+		parent->p.nr_threads++;
+		return;
+	}
+	if (process_find(t, f->child_pid, f->child_start))
+		return;
+	child = entry_new(t, f->child_pid, f->child_start, f->hdr.pid);
+	if (!child)
+		return;
+	child->p.vpid = f->child_vpid;
+	child->p.uid = parent->p.uid;
+	child->p.gid = parent->p.gid;
+	child->p.cgroup = f->child_cgroup;
+	child->p.setup = parent->p.setup;
+	memcpy(child->p.comm, parent->p.comm, sizeof(child->p.comm));
+	replace(&child->p.exe, &child->p.exe_len, parent->p.exe, parent->p.exe_len);
+	replace(&child->p.args, &child->p.args_len, parent->p.args, parent->p.args_len);
+	child->p.args_cut = parent->p.args_cut;
+}
+
+static void learn_exec(const struct ev_process_exec *x, struct entry *e)
+{
+	size_t len;
+	const char *s = record_bytes(&x->hdr, x->exe, &len);
+
+	replace(&e->p.exe, &e->p.exe_len, s, len);
+	s = record_bytes(&x->hdr, x->argv, &len);
+	replace(&e->p.args, &e->p.args_len, s, len);
+	e->p.args_cut = x->argv_cut;
+}
+
+static void learn_exit(struct process_table *t, const struct ev_process_exit *x, struct entry *e)
+{
+	struct entry *live = (struct entry *)process_find_live(t, e->key.pid);
+
+	e->p.exited = true;
+	e->p.end = x->hdr.time;
+	e->p.exit_code = x->code;
+	e->p.exit_signal = x->sig;
+	e->p.cpu_time = x->cpu_time;
+	e->p.max_rss = x->max_rss;
+	if (live == e)
+		HASH_DELETE(live_hh, t->live, e);
+	if (!e->queued) {
+		e->queued = true;
+		*t->exited_tail = e;
+		t->exited_tail = &e->next_exited;
+	}
+}
+
+struct process *process_table_record(struct process_table *t, const struct ev_hdr *hdr)
+{
+	struct entry *e;
+
+	if (hdr->flags & EV_F_NOPROC || !hdr->pid)
+		return NULL;
+	e = (struct entry *)process_find(t, hdr->pid, hdr->start);
+	if (!e)
+		e = entry_new(t, hdr->pid, hdr->start, hdr->ppid);
+	if (!e)
+		return NULL;
+	if (!event_descs[hdr->type].counter) {	/* a counter's header is of when it began */
+		e->p.vpid = hdr->vpid;
+		e->p.uid = hdr->uid;
+		e->p.gid = hdr->gid;
+		e->p.cgroup = hdr->cgroup;
+		e->p.setup = hdr->flags & EV_F_SETUP;
+		e->p.existing |= !!(hdr->flags & EV_F_EXISTING);
+		if (hdr->pid == hdr->tid)
+			memcpy(e->p.comm, hdr->comm, sizeof(hdr->comm));
+	}
+	switch (hdr->type) {
+	case EV_process_fork: learn_fork(t, (const void *)hdr, e); break;
+	case EV_process_exec: learn_exec((const void *)hdr, e); break;
+	case EV_process_exit: learn_exit(t, (const void *)hdr, e); break;
+	}
+	return &e->p;
+}
+
+size_t process_table_count(const struct process_table *t, size_t *forgotten)
+{
+	if (forgotten)
+		*forgotten = t->forgotten;
+	return HASH_CNT(hh, t->all);
+}

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include "log.h"
+#include "source.h"
+
+#define BATCH	4096	/* counters taken at a time */
+#define KEY_MAX	128
+
+struct counter_map {
+	int fd;
+	enum ev_type type;
+	__u32 key_size, value_size, max_entries;
+};
+
+struct source {
+	const struct loader *loader;
+	struct pipeline *pipeline;
+	struct ring_buffer *ring;
+	struct counter_map counters[EV__MAX];
+	unsigned int nr_counters;
+	void *keys, *values;	/* BATCH of the largest */
+	int nr_cpus;
+};
+
+static int on_record(void *arg, void *data, size_t len)
+{
+	struct source *s = arg;
+
+	pipeline_feed(s->pipeline, data, len);
+	return 0;
+}
+
+/* The map of a counter is called like its event: "file_io" holds file.io. */
+static void find_counters(struct source *s)
+{
+	for (int type = 0; type < EV__MAX; type++) {
+		struct bpf_map_info info = {};
+		__u32 len = sizeof(info);
+		char name[64];
+		int fd;
+
+		if (!event_descs[type].counter)
+			continue;
+		snprintf(name, sizeof(name), "%s", event_descs[type].name);
+		*strchr(name, '.') = '_';
+		fd = loader_map(s->loader, name);
+		if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len) || info.key_size > KEY_MAX)
+			continue;
+		s->counters[s->nr_counters++] = (struct counter_map){
+			.fd = fd, .type = type, .key_size = info.key_size,
+			.value_size = info.value_size, .max_entries = info.max_entries,
+		};
+	}
+}
+
+int source_open(struct source **out, const struct loader *l, struct pipeline *p)
+{
+	struct source *s = calloc(1, sizeof(*s));
+	__u32 largest = 0;
+
+	if (!s)
+		return -ENOMEM;
+	s->loader = l;
+	s->pipeline = p;
+	s->nr_cpus = libbpf_num_possible_cpus();
+	s->ring = ring_buffer__new(loader_map(l, "ring"), on_record, s, NULL);
+	find_counters(s);
+	for (unsigned int i = 0; i < s->nr_counters; i++)
+		if (s->counters[i].value_size > largest)
+			largest = s->counters[i].value_size;
+	s->keys = malloc((size_t)BATCH * KEY_MAX);
+	s->values = malloc((size_t)BATCH * (largest + 1));
+	if (!s->ring || !s->keys || !s->values || s->nr_cpus < 0) {
+		source_close(s);
+		return -ENOMEM;
+	}
+	*out = s;
+	return 0;
+}
+
+void source_close(struct source *s)
+{
+	if (!s)
+		return;
+	ring_buffer__free(s->ring);
+	free(s->keys);
+	free(s->values);
+	free(s);
+}
+
+int source_poll(struct source *s, int ms)
+{
+	struct pollfd pfd = {.fd = ring_buffer__epoll_fd(s->ring), .events = POLLIN};
+	int n;
+
+	/* most records come without a wake-up: look whether the wait was ended or not */
+	if (ms)
+		poll(&pfd, 1, ms);
+	n = ring_buffer__consume(s->ring);
+	return n == -EINTR ? 0 : n;
+}
+
+/* Is this counter final? Its process is gone, or was never seen to live. */
+static bool is_final(const struct source *s, const struct ev_hdr *hdr)
+{
+	const struct process *p = process_find(s->pipeline->processes, hdr->pid, hdr->start);
+
+	return p ? p->exited : false;
+}
+
+/*
+ * Goes through one map. A counter is handed on exactly once, when nothing can be added to it any
+ * more, and then removed: sums stay exact without a copy of what was handed on before.
+ */
+static int take_counters(struct source *s, const struct counter_map *m, bool all)
+{
+	void *in = NULL;
+	__u64 cursor = 0;	/* of the kernel: a bucket number */
+	int err = 0;
+
+	while (!err) {
+		__u32 n = BATCH;
+
+		err = bpf_map_lookup_batch(m->fd, in, &cursor, s->keys, s->values, &n, NULL);
+		if (err && err != -ENOENT)	/* -ENOENT: these were the last */
+			break;
+		in = &cursor;
+		for (__u32 i = 0; i < n; i++) {
+			char *value = (char *)s->values + (size_t)i * m->value_size;
+			char *key = (char *)s->keys + (size_t)i * m->key_size;
+
+			if (!all && !is_final(s, (struct ev_hdr *)value))
+				continue;
+			bpf_map_delete_elem(m->fd, key);
+			pipeline_feed(s->pipeline, value, m->value_size);
+		}
+	}
+	return err == -ENOENT ? 0 : err;
+}
+
+static int take_all_counters(struct source *s, bool all)
+{
+	int first = 0;
+
+	for (unsigned int i = 0; i < s->nr_counters; i++) {
+		int err = take_counters(s, &s->counters[i], all);
+
+		if (err && !first)
+			first = err;
+	}
+	return first;
+}
+
+int source_sweep(struct source *s)
+{
+	return take_all_counters(s, false);
+}
+
+int source_drain(struct source *s)
+{
+	int err;
+
+	while ((err = ring_buffer__consume(s->ring)) > 0)
+		;
+	return err < 0 ? err : take_all_counters(s, true);
+}
+
+int source_iterate(struct source *s, const char *program)
+{
+	int fd = loader_iterate(s->loader, program), err = 0;
+	size_t have = 0, cap = 4 * EV_MAX_LEN;
+	ssize_t n;
+	char *buf;
+
+	if (fd < 0)
+		return fd;
+	buf = malloc(cap);
+	if (!buf)
+		err = -ENOMEM;
+	while (!err && (n = read(fd, buf + have, cap - have)) != 0) {
+		size_t off = 0;
+
+		if (n < 0) {
+			if (errno != EAGAIN && errno != EINTR)
+				err = -errno;
+			continue;
+		}
+		have += n;
+		/* records lie one behind the other; the last may not be complete yet */
+		while (have - off >= sizeof(struct ev_hdr)) {
+			struct ev_hdr hdr;
+
+			memcpy(&hdr, buf + off, sizeof(hdr));
+			if (hdr.len < sizeof(hdr) || hdr.len > EV_MAX_LEN) {
+				err = -EBADMSG;
+				break;
+			}
+			if (have - off < hdr.len)
+				break;
+			pipeline_feed(s->pipeline, buf + off, hdr.len);
+			off += hdr.len;
+		}
+		memmove(buf, buf + off, have - off);
+		have -= off;
+	}
+	free(buf);
+	close(fd);
+	return err;
+}
+
+void source_lost(const struct source *s, __u64 lost[EV__MAX])
+{
+	int fd = loader_map(s->loader, "lost");
+	__u64 *per_cpu = calloc(s->nr_cpus, sizeof(*per_cpu));
+
+	for (__u32 type = 0; per_cpu && fd >= 0 && type < EV__MAX; type++) {
+		if (bpf_map_lookup_elem(fd, &type, per_cpu))
+			continue;
+		for (int cpu = 0; cpu < s->nr_cpus; cpu++)
+			lost[type] += per_cpu[cpu];
+	}
+	free(per_cpu);
+}
