@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the container runtimes' own state files say about a container: no daemon is asked.
+ *
+ * Everything read is untrusted: a missing, unreadable, oversized, malformed or lying file costs
+ * the facts it would have given and nothing else. Strings are copied as they are (escape them on
+ * output), cut at 4096 bytes; lists stop at 512 entries.
+ */
+#ifndef EBPFMON_CONTAINER_RUNTIME_H
+#define EBPFMON_CONTAINER_RUNTIME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct container_mount {
+	char *destination;	/* in the container */
+	char *source;		/* on the host; NULL for tmpfs */
+	char *type;		/* "bind", "volume", "tmpfs", … */
+	char *name;		/* of the volume, or NULL */
+	bool rw;
+};
+
+/* All strings may be NULL: not known. Zero-initialise, and free with container_info_free(). */
+struct container_info {
+	char *id;
+	char *name;
+	char *image;		/* as the user named it: "nginx:1.25" */
+	char *image_digest;	/* the runtime's id of the image, "sha256:…" */
+	char *runtime;		/* as in struct cgroup_path, also "runc" and "crun" */
+	char *pod_name, *pod_namespace, *pod_uid;
+	char **labels;		/* "key=value" */
+	size_t nr_labels;
+	struct container_mount *mounts;	/* the user's, not the runtime's /proc, /dev… */
+	size_t nr_mounts;
+	char *user;		/* as configured: a name, "uid" or "uid:gid" */
+	bool privileged;
+	bool readonly_root;
+	bool sandbox;		/* a pod's pause container */
+	char *bundle;		/* OCI bundle's directory on the host */
+	char *rootfs;		/* on the host */
+	pid_t init_pid;		/* host pid; 0: not known or not running */
+	uint64_t init_start;	/* its start time in ticks (/proc/PID/stat, field 22); 0: unknown */
+	char *hostname;
+	uint64_t caps;		/* configured bounding set, one bit per CAP_*; see caps_known */
+	bool caps_known;
+	char *seccomp;		/* "default", "unconfined", "profile" or NULL */
+	char **networks;	/* names */
+	size_t nr_networks;
+	char **cgroups;		/* its cgroups' paths, one per distinct path in the hierarchies */
+	size_t nr_cgroups;
+};
+
+void container_info_free(struct container_info *info);
+
+/* Where to look, beyond the well-known places. Arrays end with NULL and may be NULL themselves. */
+struct runtime_paths {
+	const char *root;			/* put before every host path; NULL or "": none */
+	const char *const *docker_data_roots;	/* dockerd --data-root */
+	const char *const *docker_exec_roots;	/* dockerd --exec-root */
+	const char *const *oci_roots;		/* runc/crun --root */
+	const char *const *storage_roots;	/* podman and CRI-O --root (containers/storage) */
+	bool no_proc_scan;			/* do not ask running processes' command lines */
+};
+
+/*
+ * Find the container whose cgroup is @cgroup_path, or an ancestor of it. @id_hint (a full id) and
+ * @runtime_hint may be NULL, and @cgroup_path may be NULL when @id_hint is given. Finds containers
+ * that cgroup_path_parse() cannot tell, plain runc and crun, by the cgroups their state names.
+ *
+ * Record and path must agree: state that names another cgroup is not used, and of a path in a
+ * user's delegated subtree only that user's own files are believed.
+ *
+ * Returns 0 with @out filled (its old content is not freed), -ENOENT when nothing knows it,
+ * -EINVAL on arguments that name nothing, -ENOMEM. @out is untouched on failure. Reads files:
+ * a miss costs a walk of /proc, so callers should remember misses.
+ */
+int runtime_lookup(const struct runtime_paths *p, const char *cgroup_path, const char *id_hint,
+		   const char *runtime_hint, struct container_info *out);
+
+/*
+ * Call @fn for every container known to the state files whose init process is alive. @info lasts
+ * for the call. A non-zero return of @fn ends the walk and is
+ * returned. Returns 0 or -ENOMEM otherwise.
+ */
+int runtime_list(const struct runtime_paths *p,
+		 int (*fn)(const struct container_info *info, void *arg), void *arg);
+
+#endif
