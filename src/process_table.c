@@ -231,6 +231,19 @@ struct process *process_table_record(struct process_table *t, const struct ev_hd
 	return &e->p;
 }
 
+int process_table_each(struct process_table *t, int (*fn)(struct process *p, void *arg), void *arg)
+{
+	struct entry *e, *next;
+	int err = 0;
+
+	HASH_ITER(hh, t->all, e, next) {
+		err = fn(&e->p, arg);
+		if (err)
+			break;
+	}
+	return err;
+}
+
 size_t process_table_count(const struct process_table *t, size_t *forgotten)
 {
 	if (forgotten)

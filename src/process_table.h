@@ -26,6 +26,9 @@ struct process *process_find_live(struct process_table *t, __u32 pid);
  */
 struct process *process_table_record(struct process_table *t, const struct ev_hdr *hdr);
 
+/* Calls @fn for each process in the table; a non-zero return ends it and is returned. */
+int process_table_each(struct process_table *t, int (*fn)(struct process *p, void *arg), void *arg);
+
 /* Processes known now, and how many were forgotten. */
 size_t process_table_count(const struct process_table *t, size_t *forgotten);
 

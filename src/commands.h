@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* The subcommands. Each gets argv[0] as its own name and returns an exit status (enum exit_status). */
+#ifndef EBPFMON_COMMANDS_H
+#define EBPFMON_COMMANDS_H
+
+/* What ebpfmon ends with; `run` ends with its command's own status instead, as time(1) does. */
+enum exit_status {
+	EXIT_OK = 0,
+	EXIT_FAIL = 1,		/* it did not work; stderr says what and why */
+	EXIT_USAGE = 2,		/* the command line is wrong */
+	EXIT_FINDINGS = 3,	/* a check found something */
+	EXIT_PARTIAL = 4,	/* --strict: events were lost, or a program could not be loaded */
+	EXIT_RUN = 125,		/* run: ebpfmon itself failed */
+	EXIT_INTERRUPTED = 130,	/* SIGINT, and no report was asked for */
+};
+
+int cmd_record(int argc, char **argv);
+int cmd_run(int argc, char **argv);
+int cmd_list(int argc, char **argv);
+int cmd_doctor(int argc, char **argv);
+
+#endif

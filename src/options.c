@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: MIT
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include "log.h"
+#include "options.h"
+#include "schema.h"
+
+struct option_row {
+	const char *group;	/* set: a heading, nothing else */
+	enum option_commands commands;
+	char letter;
+	const char *name, *arg, *help;
+	int (*parse)(const char *name, const char *value, void *member);
+	size_t offset;
+};
+
+/* ---- parsers: each says what is wrong, and returns 0 or -EINVAL ---- */
+
+static int parse_flag(const char *name, const char *value, void *member)
+{
+	(void)name;
+	(void)value;
+	*(bool *)member = true;
+	return 0;
+}
+
+static int parse_string(const char *name, const char *value, void *member)
+{
+	if (!*value) {
+		log_error("--%s needs a value", name);
+		return -EINVAL;
+	}
+	*(const char **)member = value;
+	return 0;
+}
+
+static int parse_list(const char *name, const char *value, void *member)
+{
+	struct string_list *l = member;
+
+	if (l->nr == LIST_MAX) {
+		log_error("--%s can be given %d times at most", name, LIST_MAX);
+		return -EINVAL;
+	}
+	return parse_string(name, value, &l->v[l->nr++]);
+}
+
+static int parse_number_list(const char *name, const char *value, void *member)
+{
+	struct number_list *l = member;
+	char *end;
+	unsigned long n;
+
+	errno = 0;
+	n = strtoul(value, &end, 10);
+	if (errno || *end || !isdigit((unsigned char)*value) || n > 0xffffffffUL) {
+		log_error("--%s: '%s' is not a number", name, value);
+		return -EINVAL;
+	}
+	if (l->nr == LIST_MAX) {
+		log_error("--%s can be given %d times at most", name, LIST_MAX);
+		return -EINVAL;
+	}
+	l->v[l->nr++] = n;
+	return 0;
+}
+
+struct unit {
+	const char *name;
+	__u64 factor;
+};
+
+static int parse_units(const char *name, const char *value, const struct unit *units, __u64 max, __u64 *out)
+{
+	char *end;
+	unsigned long long n;
+
+	errno = 0;
+	n = strtoull(value, &end, 10);
+	if (!errno && isdigit((unsigned char)*value) && n)
+		for (const struct unit *u = units; u->name; u++)
+			if (!strcasecmp(end, u->name) && n <= max / u->factor) {
+				*out = n * u->factor;
+				return 0;
+			}
+	log_error("--%s: '%s' is not valid", name, value);
+	return -EINVAL;
+}
+
+static int parse_duration(const char *name, const char *value, void *member)
+{
+	static const struct unit units[] = {{"", 1000000000}, {"s", 1000000000}, {"ms", 1000000},
+		{"m", 60000000000}, {"h", 3600000000000}, {"d", 86400000000000}, {NULL, 0}};
+
+	return parse_units(name, value, units, 1ULL << 62, member);
+}
+
+static int parse_size(const char *name, const char *value, void *member)
+{
+	static const struct unit units[] = {{"", 1}, {"k", 1 << 10}, {"m", 1 << 20}, {"g", 1 << 30}, {NULL, 0}};
+	__u64 n = 0;
+	int err = parse_units(name, value, units, 1u << 30, &n);
+
+	if (!err && (n & (n - 1) || n < 65536)) {
+		log_error("--%s: '%s' is not a power of two of at least 64K", name, value);
+		err = -EINVAL;
+	}
+	if (!err)
+		*(__u32 *)member = n;
+	return err;
+}
+
+static int parse_enum(const char *name, const char *value, const char *const *names, int first, void *member)
+{
+	char all[128] = "";
+
+	for (int i = 0; names[i]; i++) {
+		if (!strcmp(value, names[i])) {
+			*(int *)member = first + i;
+			return 0;
+		}
+		snprintf(all + strlen(all), sizeof(all) - strlen(all), "%s%s", i ? ", " : "", names[i]);
+	}
+	log_error("--%s: '%s' is none of %s", name, value, all);
+	return -EINVAL;
+}
+
+static int parse_syscalls(const char *name, const char *value, void *member)
+{
+	return parse_enum(name, value, (const char *const[]){"totals", "time", "trace", NULL}, SYSCALLS_TOTALS, member);
+}
+
+static int parse_format(const char *name, const char *value, void *member)
+{
+	return parse_enum(name, value, (const char *const[]){"json", "jsonl", "csv", "text", NULL}, FORMAT_REPORT, member);
+}
+
+static int parse_color(const char *name, const char *value, void *member)
+{
+	return parse_enum(name, value, (const char *const[]){"auto", "always", "never", NULL}, COLOR_AUTO, member);
+}
+
+/* A subsystem, or one event; 0 when it is neither. */
+static int set_events(bool *events, const char *what, bool on)
+{
+	int hits = 0;
+
+	for (int i = 0; i < EV__MAX; i++)
+		if (!strcmp(what, event_descs[i].name) || !strcmp(what, event_descs[i].subsystem)) {
+			events[i] = on;
+			hits++;
+		}
+	return hits;
+}
+
+static int parse_events(const char *name, const char *value, void *member)
+{
+	char *copy = strdup(value), *save = NULL;
+	bool *events = member;
+	int err = copy ? 0 : -ENOMEM;
+
+	/* a list that only takes away takes away from everything */
+	if (value[0] != '-')
+		memset(events, 0, EV__MAX * sizeof(*events));
+	for (char *w = copy ? strtok_r(copy, ",", &save) : NULL; w && !err; w = strtok_r(NULL, ",", &save)) {
+		bool on = *w != '-';
+
+		if (set_events(events, on ? w : w + 1, on))
+			continue;
+		log_error("--%s: there is no event or subsystem '%s'; did you mean '%s'? (ebpfmon list events)", name,
+			  on ? w : w + 1, event_nearest(on ? w : w + 1));
+		err = -EINVAL;
+	}
+	free(copy);
+	return err;
+}
+
+/* ---- the table ---- */
+
+static const struct option_row rows[] = {
+#define GROUP(title) {.group = title, .commands = OPT_BOTH},
+#define OPTION(c, l, n, a, p, m, h) \
+	{.commands = OPT_##c, .letter = l, .name = n, .arg = a, .parse = p, .offset = offsetof(struct options, m), .help = h},
+#include "options.def"
+};
+
+#define NR_ROWS ((int)(sizeof(rows) / sizeof(rows[0])))
+
+static void defaults(struct options *o)
+{
+	memset(o, 0, sizeof(*o));
+	o->buffer = 8 << 20;
+	for (int i = 0; i < EV__MAX; i++)
+		o->events[i] = strncmp(event_descs[i].name, "container.cgroup_", 17) != 0;
+}
+
+static int apply(struct options *o, const struct option_row *r, const char *value)
+{
+	return r->parse(r->name, value, (char *)o + r->offset);
+}
+
+int options_parse(struct options *o, enum option_commands command, int argc, char *const *argv)
+{
+	struct option longs[NR_ROWS + 2];
+	char shorts[3 * NR_ROWS + 4] = "+:h";
+	int n = 0, at, c;
+
+	defaults(o);
+	for (int i = 0; i < NR_ROWS; i++) {
+		if (rows[i].group || !(rows[i].commands & command))
+			continue;
+		longs[n++] = (struct option){rows[i].name, rows[i].arg ? required_argument : no_argument, NULL, 256 + i};
+		if (rows[i].letter)
+			sprintf(shorts + strlen(shorts), "%c%s", rows[i].letter, rows[i].arg ? ":" : "");
+	}
+	longs[n++] = (struct option){"help", no_argument, NULL, 'h'};
+	longs[n] = (struct option){};
+	opterr = 0;
+	optind = 1;
+	while ((c = getopt_long(argc, argv, shorts, longs, &at)) != -1) {
+		int row = c - 256, err;
+
+		if (c == 'h') {
+			options_help(stdout, command);
+			return 1;
+		}
+		if (c == '?' || c == ':') {
+			log_error("%s '%s' (see --help)", c == ':' ? "a value is missing after" : "unknown option", argv[optind - 1]);
+			return -EINVAL;
+		}
+		for (int i = 0; row < 0 && i < NR_ROWS; i++)
+			if (rows[i].letter == c && rows[i].commands & command)
+				row = i;
+		err = apply(o, &rows[row], optarg);
+		if (err)
+			return err;
+	}
+	if (command == OPT_RUN) {
+		o->command = argv + optind;
+		if (!*o->command) {
+			log_error("run: which command? (ebpfmon run [OPTIONS] -- COMMAND [ARGUMENT]...)");
+			return -EINVAL;
+		}
+	} else if (optind < argc) {
+		log_error("unexpected argument '%s' (see --help)", argv[optind]);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* ---- what people read ---- */
+
+static void wrap(FILE *out, const char *text, int indent, int width)
+{
+	int col = indent;
+
+	while (*text) {
+		int word = strcspn(text, " ");
+
+		if (col > indent && col + 1 + word > width) {
+			fprintf(out, "\n%*s", indent, "");
+			col = indent;
+		} else if (col > indent) {
+			fputc(' ', out);
+			col++;
+		}
+		fprintf(out, "%.*s", word, text);
+		col += word;
+		text += word;
+		text += strspn(text, " ");
+	}
+	fputc('\n', out);
+}
+
+static bool group_has(int i, enum option_commands command)
+{
+	while (++i < NR_ROWS && !rows[i].group)
+		if (rows[i].commands & command)
+			return true;
+	return false;
+}
+
+void options_help(FILE *out, enum option_commands command)
+{
+	fprintf(out, command == OPT_RUN ? "Usage: ebpfmon run [OPTIONS] -- COMMAND [ARGUMENT]...\n"
+					: "Usage: ebpfmon [record] [OPTIONS]\n");
+	for (int i = 0; i < NR_ROWS; i++) {
+		char left[64];
+
+		if (rows[i].group) {
+			if (group_has(i, command))
+				fprintf(out, "\n%s:\n", rows[i].group);
+			continue;
+		}
+		if (!(rows[i].commands & command))
+			continue;
+		snprintf(left, sizeof(left), "  %c%c%s --%s%s%s", rows[i].letter ? '-' : ' ', rows[i].letter ? rows[i].letter : ' ',
+			 rows[i].letter ? "," : " ", rows[i].name, rows[i].arg ? " " : "", rows[i].arg ? rows[i].arg : "");
+		fprintf(out, "%-30s", left);
+		wrap(out, rows[i].help, 30, 100);
+	}
+	fprintf(out, "  -h, --help                  show this\n");
+}
+
+static void man_text(FILE *out, const char *s)
+{
+	for (; *s; s++) {
+		if (*s == '-' || *s == '\\')
+			fputc('\\', out);
+		fputc(*s, out);
+	}
+}
+
+void options_man(FILE *out)
+{
+	for (int i = 0; i < NR_ROWS; i++) {
+		if (rows[i].group) {
+			fprintf(out, ".SS %s\n", rows[i].group);
+			continue;
+		}
+		fprintf(out, ".TP\n");
+		if (rows[i].letter)
+			fprintf(out, "\\fB\\-%c\\fR, ", rows[i].letter);
+		fprintf(out, "\\fB\\-\\-");
+		man_text(out, rows[i].name);
+		fprintf(out, "\\fR");
+		if (rows[i].arg)
+			fprintf(out, " \\fI%s\\fR", rows[i].arg);
+		fputc('\n', out);
+		man_text(out, rows[i].help);
+		if (rows[i].commands != OPT_BOTH)
+			fprintf(out, " (%s only)", rows[i].commands == OPT_RUN ? "run" : "record");
+		fputc('\n', out);
+	}
+}

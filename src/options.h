@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/* The command line: one table (options.def) behind parsing, --help and the manual page. */
+#ifndef EBPFMON_OPTIONS_H
+#define EBPFMON_OPTIONS_H
+
+#include <linux/types.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include "events.h"
+
+#define LIST_MAX 64
+
+struct string_list {
+	const char *v[LIST_MAX];
+	unsigned int nr;
+};
+
+struct number_list {
+	__u32 v[LIST_MAX];
+	unsigned int nr;
+};
+
+enum syscalls_mode { SYSCALLS_TOTALS, SYSCALLS_TIME, SYSCALLS_TRACE };
+enum format { FORMAT_DEFAULT, FORMAT_REPORT, FORMAT_JSONL, FORMAT_CSV, FORMAT_TEXT };
+enum color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
+
+struct options {
+	struct string_list containers, comms, prefixes;
+	struct number_list pids, uids, ports;
+	bool events[EV__MAX];
+	enum syscalls_mode syscalls;
+	enum format format;
+	enum color color;
+	__u64 duration;		/* ns; 0: until a signal */
+	__u32 buffer;		/* bytes */
+	const char *output, *name;
+	bool wait, exit_with_container, strict, quiet, verbose;
+	char *const *command;	/* of `run`, ended by NULL */
+};
+
+enum option_commands { OPT_RECORD = 1, OPT_RUN = 2, OPT_BOTH = 3 };
+
+/*
+ * Parses argv[1..] of @command (argv[0] is its name). 0; or 1 when --help was asked for and given;
+ * or -EINVAL after saying what is wrong.
+ */
+int options_parse(struct options *o, enum option_commands command, int argc, char *const *argv);
+void options_help(FILE *out, enum option_commands command);
+void options_man(FILE *out);
+
+#endif

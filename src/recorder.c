@@ -1,0 +1,484 @@
+// SPDX-License-Identifier: MIT
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "clock.h"
+#include "commands.h"
+#include "log.h"
+#include "names.h"
+#include "recorder.h"
+#include "report/report.h"
+#include "sinks.h"
+
+#define POLL_MS		100
+#define SWEEP_NS	1000000000ULL
+#define UNDECIDED_NS	(30 * 1000000000ULL)	/* a new cgroup in which nothing container-like ran for so long is none */
+
+static volatile sig_atomic_t caught;
+
+static void on_signal(int sig)
+{
+	caught = sig;
+}
+
+static void catch_signals(void)
+{
+	struct sigaction sa = {.sa_handler = on_signal};
+
+	sigaction(SIGINT, &sa, NULL);
+	sigaction(SIGTERM, &sa, NULL);
+	sigaction(SIGHUP, &sa, NULL);
+}
+
+/* ---- settings for the kernel side ---- */
+
+static unsigned int namespace_inode(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) ? 0 : st.st_ino;
+}
+
+static void configure(const struct options *o, struct loader_options *lo)
+{
+	struct ev_config *c = &lo->config;
+
+	lo->ring_bytes = o->buffer;
+	c->wakeup_bytes = o->buffer / 4;
+	c->adopt_new = 1;
+	c->time_syscalls = o->syscalls != SYSCALLS_TOTALS;
+	c->trace_syscalls = o->syscalls == SYSCALLS_TRACE;
+	lo->trace_enter = c->time_syscalls;
+	c->host_mnt_ns = namespace_inode("/proc/1/ns/mnt");
+	c->self_tgid = getpid();
+	for (int i = 0; i < EV__MAX; i++) {
+		if (!o->events[i])
+			continue;
+		c->events[i / 64] |= 1ULL << i % 64;
+		lo->subsystems[event_descs[i].sub] = true;
+	}
+	c->count_syscalls = o->events[EV_syscall_calls];
+	/* counters of files are nameless without the records that say which file it is */
+	if (o->events[EV_file_io])
+		c->events[EV_file_inherit / 64] |= 1ULL << EV_file_inherit % 64,
+		c->events[EV_file_open / 64] |= 1ULL << EV_file_open % 64;
+	for (c->nr_pids = 0; c->nr_pids < o->pids.nr && c->nr_pids < EV_FILTER_MAX; c->nr_pids++)
+		c->pids[c->nr_pids] = o->pids.v[c->nr_pids];
+	for (c->nr_uids = 0; c->nr_uids < o->uids.nr && c->nr_uids < EV_FILTER_MAX; c->nr_uids++)
+		c->uids[c->nr_uids] = o->uids.v[c->nr_uids];
+	for (c->nr_comms = 0; c->nr_comms < o->comms.nr && c->nr_comms < EV_FILTER_MAX; c->nr_comms++)
+		snprintf(c->comms[c->nr_comms], sizeof(c->comms[0]), "%s", o->comms.v[c->nr_comms]);
+}
+
+static int check_limits(const struct options *o)
+{
+	const struct { const char *name; unsigned int nr; } lists[] = {
+		{"pid", o->pids.nr}, {"uid", o->uids.nr}, {"comm", o->comms.nr},
+	};
+
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+		if (lists[i].nr > EV_FILTER_MAX) {
+			log_error("--%s can be given %d times at most", lists[i].name, EV_FILTER_MAX);
+			return -EINVAL;
+		}
+	return 0;
+}
+
+/* ---- containers ---- */
+
+static void mark(void *arg, __u64 cgroup, __u32 flags)
+{
+	struct recorder *r = arg;
+
+	loader_mark(r->loader, cgroup, flags, clock_ns(CLOCK_BOOTTIME));
+}
+
+static void decided(void *arg, struct container *c)
+{
+	struct recorder *r = arg;
+
+	pipeline_decided(&r->pipeline, c);
+	if (c->state == CT_WATCHED && !c->existing)
+		log_info("container %s (%s) starts", container_name(c), c->runtime ? c->runtime : "unknown runtime");
+}
+
+struct names {
+	char text[1024];
+	unsigned int nr, existing;
+};
+
+static int add_name(struct container *c, void *arg)
+{
+	struct names *n = arg;
+	size_t len = strlen(n->text);
+
+	n->nr++;
+	snprintf(n->text + len, sizeof(n->text) - len, "%s%s", len ? ", " : "", container_name(c));
+	return 0;
+}
+
+/* Every container on the host, whatever was asked for: for the message that one is not there. */
+static void ignore_mark(void *arg, __u64 cgroup, __u32 flags)
+{
+	(void)arg;
+	(void)cgroup;
+	(void)flags;
+}
+
+static void ignore_decided(void *arg, struct container *c)
+{
+	(void)arg;
+	(void)c;
+}
+
+static int no_such_container(const struct options *o)
+{
+	struct container_select all = {.mark = ignore_mark, .decided = ignore_decided};
+	struct container_table *t = container_table_new(&all);
+	struct names there = {};
+
+	if (t && container_table_scan(t, 0) == 0)
+		container_table_each(t, add_name, &there);
+	container_table_free(t);
+	log_error("no container matches '%s'; running: %s (--wait waits for one to start)",
+		  o->containers.v[0], there.nr ? there.text : "none");
+	return -ENOENT;
+}
+
+static bool has_glob(const struct string_list *l)
+{
+	for (unsigned int i = 0; i < l->nr; i++)
+		if (strpbrk(l->v[i], "*?["))
+			return true;
+	return false;
+}
+
+/* ---- sinks ---- */
+
+static void add_sink(struct recorder *r, struct sink *s)
+{
+	s->next = r->pipeline.sinks;
+	r->pipeline.sinks = s;
+}
+
+static bool want_colour(const struct options *o)
+{
+	if (o->color != COLOR_AUTO)
+		return o->color == COLOR_ALWAYS;
+	return isatty(STDOUT_FILENO) && !(getenv("NO_COLOR") && *getenv("NO_COLOR"));
+}
+
+static enum format choose_format(const struct options *o)
+{
+	if (o->format != FORMAT_DEFAULT)
+		return o->format;
+	if (o->output)
+		return FORMAT_REPORT;
+	return isatty(STDOUT_FILENO) ? FORMAT_TEXT : FORMAT_JSONL;
+}
+
+static int open_stream(const struct options *o)
+{
+	int fd;
+
+	if (!o->output || !strcmp(o->output, "-"))
+		return dup(STDOUT_FILENO);
+	fd = open(o->output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		log_error("cannot write %s: %s", o->output, strerror(errno));
+	return fd;
+}
+
+static struct sink *stream_sink(const struct options *o, enum format format)
+{
+	struct sink *s;
+	int fd;
+
+	if (format == FORMAT_CSV) {
+		if (!o->output || !strcmp(o->output, "-")) {
+			log_error("csv has a file per event: say where with -o DIR/");
+			return NULL;
+		}
+		s = sink_csv_new(o->output);
+		if (!s)
+			log_error("cannot write to %s: %s", o->output, strerror(errno));
+		return s;
+	}
+	fd = open_stream(o);
+	if (fd < 0)
+		return NULL;
+	return format == FORMAT_TEXT ? sink_text_new(fd, want_colour(o)) : sink_jsonl_new(fd);
+}
+
+static int open_sinks(struct recorder *r)
+{
+	const struct options *o = r->options;
+	enum format format = choose_format(o);
+	struct sink *s;
+	int err = -EINVAL;
+
+	if (format == FORMAT_REPORT) {
+		struct report_options ro = {.output = o->output ? o->output : "-", .version = EBPFMON_VERSION};
+
+		/* a person who writes the report to a file sees its summary */
+		if (o->output && strcmp(o->output, "-") && isatty(STDOUT_FILENO))
+			ro.text = stdout;
+		s = sink_report_new(&ro, &err);
+	} else {
+		s = stream_sink(o, format);
+	}
+	if (!s)
+		return err ? err : -EINVAL;
+	r->own_output = !o->output || !strcmp(o->output, "-");
+	add_sink(r, s);
+	return 0;
+}
+
+/* ---- life ---- */
+
+static int check_host(void)
+{
+	if (geteuid() != 0) {
+		log_error("ebpfmon must be run as root (sudo ebpfmon ...)");
+		return -EPERM;
+	}
+	if (access("/sys/kernel/btf/vmlinux", R_OK)) {
+		log_error("this kernel has no BTF (/sys/kernel/btf/vmlinux): CONFIG_DEBUG_INFO_BTF=y is needed");
+		return -ENOTSUP;
+	}
+	return 0;
+}
+
+int recorder_open(struct recorder *r, struct options *o)
+{
+	struct loader_options lo = {};
+	struct container_select sel = {
+		.patterns = o->containers.v, .nr = o->containers.nr,
+		.mark = mark, .decided = decided, .arg = r,
+	};
+	int err;
+
+	memset(r, 0, sizeof(*r));
+	r->options = o;
+	log_level = o->quiet ? LOG_WARN : o->verbose ? LOG_DEBUG : LOG_INFO;
+	err = check_limits(o);
+	if (!err)
+		err = check_host();
+	if (!err)
+		err = open_sinks(r);
+	if (err)
+		return err;
+	configure(o, &lo);
+	err = loader_open(&r->loader, &lo);
+	if (err)
+		return err;
+	r->containers = r->pipeline.containers = container_table_new(&sel);
+	memcpy(r->filter.events, o->events, sizeof(r->filter.events));
+	r->filter.prefixes = o->prefixes.v;
+	r->filter.nr_prefixes = o->prefixes.nr;
+	for (unsigned int i = 0; i < o->ports.nr && i < 16; i++)
+		r->filter.ports[r->filter.nr_ports++] = o->ports.v[i];
+	r->pipeline.filter = &r->filter;
+	r->pipeline.boot_to_wall = clock_boot_to_wall();
+	memcpy(r->session.subsystems, lo.subsystems, sizeof(r->session.subsystems));
+	r->session.syscall_time = lo.config.time_syscalls;
+	err = r->containers ? pipeline_init(&r->pipeline) : -ENOMEM;
+	return err ? err : source_open(&r->source, r->loader, &r->pipeline);
+}
+
+static int announce_existing(struct container *c, void *arg)
+{
+	struct recorder *r = arg;
+	struct ev_hdr hdr = {.time = clock_ns(CLOCK_BOOTTIME), .cgroup = c->cgroup, .flags = EV_F_EXISTING | EV_F_NOPROC};
+
+	if (c->existing)
+		pipeline_start(&r->pipeline, c, &hdr);
+	return 0;
+}
+
+int recorder_start(struct recorder *r)
+{
+	struct names there = {};
+	int err;
+
+	catch_signals();
+	r->session.begin_boot = clock_ns(CLOCK_BOOTTIME);
+	r->session.boot_to_wall = r->pipeline.boot_to_wall;
+	r->session.begin = r->session.begin_boot + r->pipeline.boot_to_wall;
+	err = loader_attach(r->loader);
+	if (err) {
+		log_error("cannot attach to system calls: %s (ebpfmon doctor)", strerror(-err));
+		return err;
+	}
+	/* after attaching: what starts meanwhile is seen by one or the other, or both */
+	err = container_table_scan(r->containers, r->session.begin_boot);
+	if (err) {
+		log_error("cannot read the cgroup v2 hierarchy: %s (mount -t cgroup2 none /sys/fs/cgroup/unified)", strerror(-err));
+		return err;
+	}
+	container_table_each(r->containers, add_name, &there);
+	if (!there.nr && r->options->containers.nr && !r->options->wait && !has_glob(&r->options->containers))
+		return no_such_container(r->options);
+	source_iterate(r->source, "process_existing");
+	container_table_each(r->containers, announce_existing, r);
+	source_iterate(r->source, "tcp_existing");
+	log_info("recording %s%s%s", there.nr ? there.text : "containers as they start",
+		 r->options->duration ? "" : "; Ctrl-C ends it", there.nr && !r->options->containers.nr ? " (and those that start)" : "");
+	return 0;
+}
+
+bool recorder_turn(struct recorder *r)
+{
+	__u64 now;
+	int n = source_poll(r->source, POLL_MS);
+
+	if (n < 0)
+		log_debug("ring: %s", strerror(-n));
+	now = clock_ns(CLOCK_BOOTTIME);
+	if (now >= r->next_sweep) {
+		r->next_sweep = now + SWEEP_NS;
+		source_sweep(r->source);
+		container_table_expire(r->containers, now, UNDECIDED_NS);
+	}
+	pipeline_flush(&r->pipeline);
+	if (r->pipeline.err)
+		r->session.end_reason = "output failed";
+	else if (caught)
+		r->session.end_reason = "signal";
+	else if (r->options->duration && now - r->session.begin_boot >= r->options->duration)
+		r->session.end_reason = "duration";
+	else if (r->options->exit_with_container && r->pipeline.wanted_stopped)
+		r->session.end_reason = "container stopped";
+	else
+		return true;
+	r->interrupted = caught == SIGINT;
+	return false;
+}
+
+/* ---- calls that have not returned ---- */
+
+static void feed_unfinished(struct recorder *r, const struct process *p, pid_t tid)
+{
+	struct ev_syscall_calls e = {.count = 1, .unfinished = 1};
+	char path[64], line[64] = "";
+	FILE *f;
+	int nr;
+
+	snprintf(path, sizeof(path), "/proc/%u/task/%d/syscall", p->pid, tid);
+	f = fopen(path, "re");
+	if (!f)
+		return;
+	if (fgets(line, sizeof(line), f) && sscanf(line, "%d", &nr) == 1 && nr >= 0) {
+		e.hdr = (struct ev_hdr){
+			.type = EV_syscall_calls, .len = sizeof(e), .time = clock_ns(CLOCK_BOOTTIME),
+			.cgroup = p->cgroup, .start = p->start, .pid = p->pid, .tid = tid, .vpid = p->vpid,
+			.ppid = p->ppid, .uid = p->uid, .gid = p->gid, .flags = p->setup ? EV_F_SETUP : 0,
+		};
+		memcpy(e.hdr.comm, p->comm, sizeof(e.hdr.comm));
+		e.nr = EV_SYSNR(EV_ABI_NATIVE, nr);
+		pipeline_feed(&r->pipeline, &e, sizeof(e));
+	}
+	fclose(f);
+}
+
+static int feed_unfinished_of(struct process *p, void *arg)
+{
+	char path[64];
+	struct dirent *e;
+	DIR *d;
+
+	if (p->exited)
+		return 0;
+	snprintf(path, sizeof(path), "/proc/%u/task", p->pid);
+	d = opendir(path);
+	while (d && (e = readdir(d)))
+		if (e->d_name[0] != '.')
+			feed_unfinished(arg, p, atoi(e->d_name));
+	if (d)
+		closedir(d);
+	return 0;
+}
+
+/* ---- the end ---- */
+
+static int warn_coverage(struct recorder *r)
+{
+	int missing = 0;
+
+	for (unsigned int i = 0; i < r->session.nr_coverage; i++) {
+		const struct coverage *c = &r->session.coverage[i];
+
+		if (c->active || !strcmp(c->reason, "not asked for"))
+			continue;
+		log_warn("%s was not recorded by %s: %s", c->subsystem, c->program, c->reason);
+		missing++;
+	}
+	return missing;
+}
+
+static int warn_lost(struct recorder *r)
+{
+	__u64 total = r->session.lost_other;
+
+	for (int i = 0; i < EV__MAX; i++) {
+		total += r->session.lost[i];
+		if (r->session.lost[i])
+			log_warn("lost: %llu records of %s (a bigger --buffer helps)", r->session.lost[i], event_descs[i].name);
+	}
+	if (r->pipeline.bad)
+		log_warn("%llu malformed records", r->pipeline.bad);
+	return total > 0;
+}
+
+int recorder_finish(struct recorder *r, const char *why)
+{
+	int err, missing, lost;
+
+	loader_detach(r->loader);
+	err = source_drain(r->source);
+	process_table_each(r->pipeline.processes, feed_unfinished_of, r);
+	source_iterate(r->source, "tcp_still_open");
+	r->session.end_boot = clock_ns(CLOCK_BOOTTIME);
+	r->session.end = r->session.end_boot + r->pipeline.boot_to_wall;
+	if (why)
+		r->session.end_reason = why;
+	r->session.coverage = loader_coverage(r->loader, &r->session.nr_coverage);
+	source_lost(r->source, r->session.lost);
+	r->session.lost_other = r->pipeline.bad;
+	pipeline_flush(&r->pipeline);
+	if (!err)
+		err = pipeline_finish(&r->pipeline, &r->session);
+	missing = warn_coverage(r);
+	lost = warn_lost(r);
+	if (!err)
+		err = r->pipeline.err;
+	if (err == -EPIPE)	/* `| head`: the reader has had enough */
+		err = 0;
+	if (err) {
+		log_error("the output is not complete: %s", strerror(-err));
+		return EXIT_FAIL;
+	}
+	if (r->options->strict && (missing || lost))
+		return EXIT_PARTIAL;
+	return r->interrupted && !r->options->output ? EXIT_INTERRUPTED : EXIT_OK;
+}
+
+void recorder_close(struct recorder *r)
+{
+	struct sink *s = r->pipeline.sinks, *next;
+
+	source_close(r->source);
+	loader_close(r->loader);
+	for (; s; s = next) {
+		next = s->next;
+		s->ops->free(s);
+	}
+	pipeline_exit(&r->pipeline);
+	container_table_free(r->containers);
+}
