@@ -24,7 +24,6 @@ struct hook {
 	const char *program;
 	const char *calls;	/* of HOOK_SYSCALLS: native names */
 	const char *doc;
-	const char *object;
 };
 
 struct object_row {
@@ -41,9 +40,20 @@ static const struct object_row object_rows[] = {
 
 static const struct hook hooks[] = {
 #define OBJECT(name)
-#define TRACEPOINT(subsystem, program, doc) {HOOK_TRACEPOINT, EVS_##subsystem, #program, NULL, doc, NULL},
-#define SYSCALLS(subsystem, program, calls, doc) {HOOK_SYSCALLS, EVS_##subsystem, #program, calls, doc, NULL},
-#define ITERATOR(subsystem, program, doc) {HOOK_ITERATOR, EVS_##subsystem, #program, NULL, doc, NULL},
+#define TRACEPOINT(subsystem, program, doc) {HOOK_TRACEPOINT, EVS_##subsystem, #program, NULL, doc},
+#define SYSCALLS(subsystem, program, calls, doc) {HOOK_SYSCALLS, EVS_##subsystem, #program, calls, doc},
+#define ITERATOR(subsystem, program, doc) {HOOK_ITERATOR, EVS_##subsystem, #program, NULL, doc},
+#include "hooks.def"
+};
+
+/* hooks.def once more, as it is written: an object, then its programs. */
+static const struct {
+	const char *object, *program;
+} order[] = {
+#define OBJECT(name) {#name, NULL},
+#define TRACEPOINT(subsystem, program, doc) {NULL, #program},
+#define SYSCALLS(subsystem, program, calls, doc) {NULL, #program},
+#define ITERATOR(subsystem, program, doc) {NULL, #program},
 #include "hooks.def"
 };
 
@@ -110,6 +120,21 @@ static bool hook_wanted(const struct loader *l, const struct hook *h)
 	/* containers and processes are always followed; syscall_exit serves everybody */
 	return h->sub == EVS_container || h->sub == EVS_process || h->sub == EVS_syscall ||
 	       l->options.subsystems[h->sub];
+}
+
+/* An object is lost with all its programs. */
+static void object_lost(struct loader *l, const char *name, int err)
+{
+	bool inside = false;
+
+	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+		const struct coverage *c = order[i].program ? coverage_of(l, order[i].program) : NULL;
+
+		if (order[i].object)
+			inside = !strcmp(order[i].object, name);
+		else if (inside && c && !c->reason[0])
+			coverage_lost(l, order[i].program, strerror(-err));
+	}
 }
 
 /* ---- objects ---- */
@@ -219,6 +244,7 @@ static void name_hooks(struct loader *l)
 		struct coverage *c = &l->coverage[i];
 
 		c->program = hooks[i].program;
+		c->doc = hooks[i].doc;
 		c->subsystem = subsystem_names[hooks[i].sub];
 		if (hooks[i].calls)
 			snprintf(l->hook_names[i], sizeof(l->hook_names[i]), "sys_exit: %s", hooks[i].calls);
@@ -252,13 +278,9 @@ int loader_open(struct loader **out, const struct loader_options *o)
 	for (size_t i = 0; i < NR_OBJECTS; i++) {
 		err = load_object(l, i);
 		loaded += !err;
-		for (size_t j = 0; err && j < NR_HOOKS; j++) {
-			/* every program of this object; hooks and objects are listed together in hooks.def */
-			if (strncmp(hooks[j].program, object_rows[i].name, strlen(object_rows[i].name)) == 0 &&
-			    !l->coverage[j].reason[0])
-				coverage_lost(l, hooks[j].program, strerror(-err));
-		}
-		if (err && (i < 2)) {	/* without processes and system calls there is nothing to tell */
+		if (err)
+			object_lost(l, object_rows[i].name, err);
+		if (err && i < 2) {	/* without processes and system calls there is nothing to tell */
 			log_error("cannot load the BPF object '%s': %s", object_rows[i].name, strerror(-err));
 			loader_close(l);
 			return err;

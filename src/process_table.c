@@ -183,6 +183,14 @@ static void learn_exec(const struct ev_process_exec *x, struct entry *e)
 	e->p.args_cut = x->argv_cut;
 }
 
+static void learn_existing(const struct ev_process_existing *x, struct entry *e)
+{
+	size_t len;
+	const char *s = record_bytes(&x->hdr, x->exe, &len);
+
+	replace(&e->p.exe, &e->p.exe_len, s, len);
+}
+
 static void learn_exit(struct process_table *t, const struct ev_process_exit *x, struct entry *e)
 {
 	struct entry *live = (struct entry *)process_find_live(t, e->key.pid);
@@ -226,6 +234,7 @@ struct process *process_table_record(struct process_table *t, const struct ev_hd
 	switch (hdr->type) {
 	case EV_process_fork: learn_fork(t, (const void *)hdr, e); break;
 	case EV_process_exec: learn_exec((const void *)hdr, e); break;
+	case EV_process_existing: learn_existing((const void *)hdr, e); break;
 	case EV_process_exit: learn_exit(t, (const void *)hdr, e); break;
 	}
 	return &e->p;

@@ -17,6 +17,7 @@
 #include "sinks.h"
 
 #define POLL_MS		100
+#define ARGS_MAX	8192	/* bytes of an argument vector, as in bpf/process.bpf.c */
 #define SWEEP_NS	1000000000ULL
 #define UNDECIDED_NS	(30 * 1000000000ULL)	/* a new cgroup in which nothing container-like ran for so long is none */
 
@@ -227,7 +228,7 @@ static int open_sinks(struct recorder *r)
 		struct report_options ro = {.output = o->output ? o->output : "-", .version = EBPFMON_VERSION};
 
 		/* a person who writes the report to a file sees its summary */
-		if (o->output && strcmp(o->output, "-") && isatty(STDOUT_FILENO))
+		if (o->output && strcmp(o->output, "-") && (o->summary || isatty(STDOUT_FILENO)))
 			ro.text = stdout;
 		s = sink_report_new(&ro, &err);
 	} else {
@@ -302,6 +303,32 @@ static int announce_existing(struct container *c, void *arg)
 	return 0;
 }
 
+/* The arguments of a process that was there before: its memory is not the iterator's to read. */
+static int read_args(struct process *p, void *arg)
+{
+	char path[64], *args;
+	ssize_t n;
+	int fd;
+
+	(void)arg;
+	if (!p->existing || p->args)
+		return 0;
+	snprintf(path, sizeof(path), "/proc/%u/cmdline", p->pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	args = fd < 0 ? NULL : malloc(ARGS_MAX);
+	n = args ? read(fd, args, ARGS_MAX) : -1;
+	if (n > 0) {
+		p->args = args;
+		p->args_len = n;
+		p->args_cut = n == ARGS_MAX;
+	} else {
+		free(args);
+	}
+	if (fd >= 0)
+		close(fd);
+	return 0;
+}
+
 int recorder_start(struct recorder *r)
 {
 	struct names there = {};
@@ -326,6 +353,7 @@ int recorder_start(struct recorder *r)
 	if (!there.nr && r->options->containers.nr && !r->options->wait && !has_glob(&r->options->containers))
 		return no_such_container(r->options);
 	source_iterate(r->source, "process_existing");
+	process_table_each(r->pipeline.processes, read_args, NULL);
 	container_table_each(r->containers, announce_existing, r);
 	source_iterate(r->source, "tcp_existing");
 	log_info("recording %s%s%s", there.nr ? there.text : "containers as they start",

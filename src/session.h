@@ -11,7 +11,8 @@
 struct coverage {
 	const char *program;	/* "file_open" */
 	const char *subsystem;
-	const char *hook;	/* "tp_btf/sched_process_exec", "syscalls: open openat" */
+	const char *hook;	/* "tp_btf/sched_process_exec", "sys_exit: open openat" */
+	const char *doc;	/* what it gives */
 	bool active;
 	char reason[160];	/* why not, and what that costs */
 };

@@ -380,6 +380,19 @@ struct unix_sock {
 	struct path path;
 };
 
+/* ---- BPF iterators ---- */
+
+struct seq_file;
+
+struct bpf_iter_meta {
+	struct seq_file *seq;
+};
+
+struct bpf_iter__task {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+};
+
 #pragma clang attribute pop
 
 #endif

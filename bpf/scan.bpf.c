@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The starting state: an iterator over all tasks, run once when recording starts, tells which
+ * processes the watched containers have. The reader of the iterator gets records, one behind the other.
+ */
+#include "path.bpf.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+static __always_inline void walk_for(struct scratch *s, struct ev_ref *ref, struct task_struct *t,
+				     struct dentry *dentry, struct vfsmount *mnt)
+{
+	__u32 off = s->off;
+
+	ref->len = path_walk((__u64)dentry, (__u64)mnt, (__u64)BPF_CORE_READ(t, fs, root.dentry),
+			     (__u64)BPF_CORE_READ(t, fs, root.mnt));
+	ref->off = off;
+}
+
+SEC("iter/task")
+int process_existing(struct bpf_iter__task *ctx)
+{
+	struct task_struct *t = ctx->task;
+	struct ev_process_existing *e;
+	struct scratch *s;
+	struct file *exe;
+	__u64 len;
+
+	if (!t || BPF_CORE_READ(t, group_leader) != t || !cgroup_watched(task_cgroup_id(t)))
+		return 0;
+	s = ev_begin_always(EV_process_existing, sizeof(*e));
+	if (!s)
+		return 0;
+	e = (struct ev_process_existing *)s->buf;
+	ev_header_of(&e->hdr, EV_process_existing, sizeof(*e), t);
+	e->hdr.flags |= EV_F_EXISTING;
+	exe = BPF_CORE_READ(t, mm, exe_file);
+	if (exe)
+		walk_for(s, &e->exe, t, BPF_CORE_READ(exe, f_path.dentry), BPF_CORE_READ(exe, f_path.mnt));
+	walk_for(s, &e->cwd, t, BPF_CORE_READ(t, fs, pwd.dentry), BPF_CORE_READ(t, fs, pwd.mnt));
+	len = s->off;
+	if (len > EV_MAX_LEN)
+		len = EV_MAX_LEN;
+	e->hdr.len = len;
+	bpf_seq_write(ctx->meta->seq, s->buf, len);
+	ev_abort(s);
+	return 0;
+}

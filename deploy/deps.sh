@@ -1,0 +1,56 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Installs the Debian packages that are missing. deps.sh build|test|vm (each includes the one before).
+set -euo pipefail
+
+build=(gcc make libc6-dev linux-libc-dev clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev libcjson-dev
+	libseccomp-dev uthash-dev)
+test=("${build[@]}" libcmocka-dev libclang-rt-dev python3 python3-jsonschema strace jq runc docker.io
+	busybox-static iproute2 perl sqlite3 git redis-server redis-tools nginx-light apache2-utils
+	openssl tar findutils shellcheck clang-format clang-tidy cppcheck codespell)
+# shellcheck disable=SC2034 # read by name, in main()
+vm=("${test[@]}" qemu-system-x86 mmdebstrap e2fsprogs cpio xz-utils zstd kmod)
+
+missing() {
+	local p
+	for p in "$@"; do
+		# a package counts when it is installed, or provided by one that is
+		dpkg-query -W -f '${db:Status-Status}\n' "$p" 2>/dev/null | grep -qx installed || echo "$p"
+	done
+}
+
+main() {
+	local -n want=$1
+	local list
+	mapfile -t list < <(missing "${want[@]}")
+	[ ${#list[@]} -eq 0 ] && return
+	if [ "$(id -u)" != 0 ]; then
+		echo "missing packages: ${list[*]} (as root: make deps installs them)" >&2
+		exit 1
+	fi
+	echo "  INSTALL  ${list[*]}"
+	export DEBIAN_FRONTEND=noninteractive
+	apt-get update -q >/dev/null
+	# servers are only wanted as programs: nothing may start by being installed
+	local policy=/usr/sbin/policy-rc.d made=
+	if [ ! -e $policy ]; then
+		printf '#!/bin/sh\nexit 101\n' >$policy
+		chmod 755 $policy
+		made=yes
+	fi
+	local status=0
+	apt-get install -q -y --no-install-recommends "${list[@]}" >/tmp/ebpfmon-deps.log 2>&1 || status=$?
+	[ -z "$made" ] || rm -f $policy
+	if [ $status != 0 ]; then
+		tail -n 20 /tmp/ebpfmon-deps.log >&2
+		exit $status
+	fi
+}
+
+case "${1:-}" in
+build | test | vm) main "$1" ;;
+*)
+	echo "usage: deps.sh build|test|vm" >&2
+	exit 2
+	;;
+esac
