@@ -358,12 +358,36 @@ static void helpers(int argc, char **argv)
 		_exit(atoi(argv[2]));
 }
 
+/*
+ * "start COMMAND…": says it is ready, and runs the command in a child when told. So a tracer that
+ * attaches in between sees all that the child does, from its first instruction.
+ */
+static int start(char **command)
+{
+	pid_t pid;
+	int status;
+
+	waits = true;
+	loopback_up();
+	say_ready();
+	wait_for_go();
+	pid = must(fork());
+	if (!pid) {
+		execv(command[0], command);
+		die("%s: %m", command[0]);
+	}
+	status = wait_for(pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
 int main(int argc, char **argv)
 {
 	const struct trigger *t;
 	ssize_t n;
 
 	helpers(argc, argv);
+	if (argc > 2 && !strcmp(argv[1], "start"))
+		return start(argv + 2);
 	if (argc > 1 && !strcmp(argv[1], "-w")) {
 		waits = true;
 		argc--;
