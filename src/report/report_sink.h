@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* The sink and where its documents go; see report.h. */
+#ifndef EBPFMON_REPORT_SINK_H
+#define EBPFMON_REPORT_SINK_H
+
+#include "report/report_state.h"
+#include "sink.h"
+
+/* Where documents are written. */
+struct report_output {
+	int dirfd;		/* the directory; -1: straight to @fd */
+	int fd;			/* stdout, or a device or FIFO that was named */
+	char *file;		/* name in the directory, for the first container; NULL: NAME.json for all */
+	char *shown;		/* as the user wrote it, for messages */
+	unsigned int written;
+	char **used;		/* names given out, so that no report replaces another of this run */
+	size_t nr_used;
+};
+
+struct report_sink {
+	struct sink sink;
+	struct report_limits limits;
+	struct report_host host;
+	struct report_output out;
+	bool json;
+	FILE *text;
+	unsigned int text_width;
+	char *version;
+	__u64 seed[2];
+	struct budget memory;
+	struct report *first, *last, *cached;
+	struct hash by_container;
+	unsigned int nr, partial;
+	__u64 no_room;		/* records of containers that no report could be begun for */
+};
+
+int report_output_open(struct report_output *o, const char *where);
+/* Writes the report of the next container, as @write fills the document in. 0 or -errno. */
+int report_output_write(struct report_output *o, struct report *rep, const struct session *end);
+void report_output_close(struct report_output *o);
+
+#endif

@@ -1,0 +1,712 @@
+// SPDX-License-Identifier: MIT
+/* A report as text: who, how long, what ran, what it did, what is missing. Made from the JSON alone. */
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include "report/report.h"
+#include "report/text_out.h"
+
+#define WIDTH 100
+#define LIST 12		/* rows of a list that are shown; the rest is counted */
+#define TREE_ROWS 40
+#define TREE_INDENT 24	/* deeper is not indented further */
+#define LABEL 11
+
+static const cJSON *get(const cJSON *o, const char *path)
+{
+	char key[64];
+
+	/* "files.total.opens": one level after the other */
+	while (o && *path) {
+		size_t n = strcspn(path, ".");
+
+		snprintf(key, sizeof(key), "%.*s", (int)n, path);
+		o = cJSON_GetObjectItemCaseSensitive(o, key);
+		path += n + (path[n] == '.');
+	}
+	return o;
+}
+
+static double number(const cJSON *o, const char *path)
+{
+	const cJSON *v = get(o, path);
+
+	return cJSON_IsNumber(v) ? v->valuedouble : 0;
+}
+
+static const char *string(const cJSON *o, const char *path)
+{
+	return cJSON_GetStringValue(get(o, path));
+}
+
+static bool is_true(const cJSON *o, const char *path)
+{
+	return cJSON_IsTrue(get(o, path));
+}
+
+static void heading(struct text_out *t, const char *label)
+{
+	text_end(t);
+	text_add(t, "%s", label);
+	text_pad(t, LABEL);
+}
+
+static void more(struct text_out *t, int shown, int all)
+{
+	char s[32];
+
+	if (all <= shown)
+		return;
+	text_pad(t, 2);
+	text_add(t, "… and %s more", text_count(s, all - shown));
+	text_end(t);
+}
+
+static void count_of(struct text_out *t, double n, const char *one, const char *many)
+{
+	char s[32];
+
+	text_add(t, "%s %s", text_count(s, n), n == 1 ? one : many);
+}
+
+static void head_text(struct text_out *t, const cJSON *doc)
+{
+	const char *name = string(doc, "container.name"), *id = string(doc, "container.id");
+	const char *image = string(doc, "container.image.name");
+
+	text_put(t, name ? name : id, 40);
+	if (name && id) {
+		text_add(t, "  ");
+		text_put(t, id, 13);
+	}
+	text_add(t, "  ");
+	text_put(t, string(doc, "container.runtime"), 16);
+	if (image) {
+		text_add(t, "  ");
+		text_put(t, image, 0);
+	}
+	text_end(t);
+}
+
+static void life_text(struct text_out *t, const cJSON *doc)
+{
+	const cJSON *exit = get(doc, "container.exit_code");
+	const cJSON *why;
+	char s[32];
+
+	text_add(t, "recorded for %s on ", text_ns(s, number(doc, "recording.duration")));
+	text_put(t, string(doc, "host.hostname"), 30);
+	text_add(t, " (Linux ");
+	text_put(t, string(doc, "host.kernel"), 30);
+	text_add(t, "); ");
+	if (cJSON_IsNumber(exit)) {
+		const char *sig = string(doc, "container.exit_signal");
+
+		text_add(t, "ended with ");
+		if (sig)
+			text_put(t, sig, 12);
+		else
+			text_add(t, "exit code %.0f", exit->valuedouble);
+	} else {
+		text_add(t, "still running");
+	}
+	text_end(t);
+	if (is_true(doc, "recording.complete")) {
+		text_add(t, "complete: from its first instruction to its end, nothing lost");
+	} else {
+		text_add(t, "partial:");
+		cJSON_ArrayForEach(why, get(doc, "recording.partial")) {
+			text_add(t, " ");
+			text_put(t, cJSON_GetStringValue(why), 30);
+		}
+	}
+	text_end(t);
+}
+
+struct tree {
+	struct text_out *t;
+	int rows, all;
+};
+
+static void args_text(struct text_out *t, const cJSON *p)
+{
+	const cJSON *a, *args = get(p, "args");
+
+	if (!cJSON_GetArraySize(args)) {
+		text_put(t, string(p, "exe") ? string(p, "exe") : string(p, "comm"), 0);
+		return;
+	}
+	cJSON_ArrayForEach(a, args) {
+		const char *s = cJSON_GetStringValue(a);
+
+		text_add(t, "%s", a == args->child || t->col >= t->width ? "" : " ");
+		if (s && (!*s || strpbrk(s, " \"'\\\n\t|&;<>$`"))) {
+			text_add(t, "'");
+			text_put(t, s, 0);
+			if (t->col < t->width)
+				text_add(t, "'");
+		} else {
+			text_put(t, s, 0);
+		}
+	}
+}
+
+static void exit_text(struct text_out *t, const cJSON *p)
+{
+	const cJSON *code = get(p, "exit_code");
+	const char *sig = string(p, "exit_signal");
+	char s[32];
+
+	if (!cJSON_IsNumber(code)) {
+		text_add(t, "running");
+		return;
+	}
+	text_add(t, "%8s  ", text_ns(s, number(p, "cpu_time")));
+	if (sig)
+		text_put(t, sig, 10);
+	else
+		text_add(t, "exit %.0f", code->valuedouble);
+}
+
+static void tree_text(struct tree *tr, const cJSON *p, unsigned int indent)
+{
+	struct text_out *t = tr->t;
+	unsigned int width = t->width;
+	const cJSON *child;
+
+	if (is_true(p, "setup"))
+		goto children;
+	tr->all++;
+	if (tr->rows < TREE_ROWS) {
+		tr->rows++;
+		text_pad(t, 2 + (indent < TREE_INDENT ? indent : TREE_INDENT));
+		text_add(t, "%.0f ", number(p, "vpid"));
+		t->width = width - 22;
+		args_text(t, p);
+		text_pad(t, width - 20);
+		t->width = width;
+		exit_text(t, p);
+		text_end(t);
+	}
+	indent += 2;
+children:
+	cJSON_ArrayForEach(child, get(p, "children"))
+		tree_text(tr, child, indent);
+}
+
+static void process_text(struct text_out *t, const cJSON *doc)
+{
+	struct tree tr = { .t = t };
+	const cJSON *p;
+
+	heading(t, "PROCESSES");
+	count_of(t, number(doc, "summary.processes.count"), "process", "processes");
+	text_add(t, ", ");
+	count_of(t, number(doc, "summary.processes.executables"), "program", "programs");
+	if (number(doc, "summary.processes.failed_execs")) {
+		text_add(t, ", ");
+		count_of(t, number(doc, "summary.processes.failed_execs"), "failed exec", "failed execs");
+	}
+	text_pad(t, t->width - 20);
+	text_add(t, "     CPU  END");
+	text_end(t);
+	cJSON_ArrayForEach(p, get(doc, "processes.tree"))
+		tree_text(&tr, p, 0);
+	more(t, tr.rows, tr.all);
+}
+
+static void syscall_text(struct text_out *t, const cJSON *doc)
+{
+	const cJSON *c;
+	char s[32];
+
+	if (!number(doc, "syscalls.count"))
+		return;
+	heading(t, "SYSCALLS");
+	count_of(t, number(doc, "syscalls.count"), "call", "calls");
+	text_add(t, " of ");
+	count_of(t, number(doc, "syscalls.distinct"), "kind", "kinds");
+	text_add(t, ", %s failed", text_count(s, number(doc, "syscalls.errors")));
+	text_end(t);
+	text_pad(t, 2);
+	text_add(t, "most");
+	text_pad(t, LABEL);
+	cJSON_ArrayForEach(c, get(doc, "summary.syscalls.top")) {
+		text_put(t, string(c, "name"), 24);
+		text_add(t, " %s  ", text_count(s, number(c, "count")));
+	}
+	text_end(t);
+	if (!cJSON_GetArraySize(get(doc, "summary.syscalls.top_errors")))
+		return;
+	text_pad(t, 2);
+	text_add(t, "errors");
+	text_pad(t, LABEL);
+	cJSON_ArrayForEach(c, get(doc, "summary.syscalls.top_errors")) {
+		if (t->col + 30 > t->width)
+			break;
+		text_put(t, string(c, "name"), 24);
+		text_add(t, " ");
+		text_put(t, string(c, "error"), 16);
+		text_add(t, " %s  ", text_count(s, number(c, "count")));
+	}
+	text_end(t);
+}
+
+/* Sums of the files below one directory. */
+struct dir_sum {
+	char path[128];
+	double files, opens, failed, read, written;
+};
+
+/* "/usr/lib/x/y.so" -> "/usr/lib": as many directories as a reader can take in. */
+static void dir_name(char *out, size_t size, const char *path)
+{
+	size_t n = 0, last = 0, depth = 0;
+
+	for (n = 0; path[n] && n + 1 < size && depth < 3; n++)
+		if (n && path[n] == '/') {
+			last = n;
+			if (++depth == 2)
+				break;
+		}
+	snprintf(out, size, "%.*s", last ? (int)last : 1, last ? path : "/");
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct dir_sum *)a)->path, ((const struct dir_sum *)b)->path);
+}
+
+static int by_use(const void *a, const void *b)
+{
+	const struct dir_sum *x = a, *y = b;
+	double dx = x->read + x->written, dy = y->read + y->written;
+
+	if (dx != dy)
+		return dx > dy ? -1 : 1;
+	if (x->opens + x->failed != y->opens + y->failed)
+		return x->opens + x->failed > y->opens + y->failed ? -1 : 1;
+	return by_name(a, b);
+}
+
+static size_t add_dirs(struct dir_sum *d, size_t nr, const cJSON *list)
+{
+	const cJSON *f;
+
+	cJSON_ArrayForEach(f, list) {
+		const char *path = string(f, "path");
+
+		char inside[256];
+		bool folded = get(f, "records");
+
+		/* A folded directory stands for files in it. */
+		snprintf(inside, sizeof(inside), folded ? "%s/." : "%s", path ? path : "/");
+		dir_name(d[nr].path, sizeof(d->path), inside);
+		d[nr].files = folded ? 0 : 1;
+		d[nr].opens = number(f, "opens");
+		d[nr].failed = number(f, "failed");
+		d[nr].read = number(f, "read_bytes");
+		d[nr].written = number(f, "written_bytes");
+		nr++;
+	}
+	return nr;
+}
+
+static size_t merge_dirs(struct dir_sum *d, size_t nr)
+{
+	size_t to = 0;
+
+	qsort(d, nr, sizeof(*d), by_name);
+	for (size_t i = 1; i < nr; i++) {
+		if (strcmp(d[to].path, d[i].path)) {
+			d[++to] = d[i];
+			continue;
+		}
+		d[to].files += d[i].files;
+		d[to].opens += d[i].opens;
+		d[to].failed += d[i].failed;
+		d[to].read += d[i].read;
+		d[to].written += d[i].written;
+	}
+	nr = nr ? to + 1 : 0;
+	qsort(d, nr, sizeof(*d), by_use);
+	return nr;
+}
+
+static void usage_row(struct text_out *t, const char *name, const char *kind, double opens,
+		      double failed, double read, double written)
+{
+	unsigned int right = t->width - 46;
+	char s[32];
+
+	text_pad(t, 2);
+	text_put(t, name, right - 14);
+	text_pad(t, right - 11);
+	text_put(t, kind, 10);
+	text_pad(t, right);
+	text_add(t, "%10s", text_count(s, opens));
+	text_add(t, "%10s", failed ? text_count(s, failed) : "");
+	text_add(t, "%12s", text_bytes(s, read));
+	text_add(t, "%12s", text_bytes(s, written));
+	text_end(t);
+}
+
+static void directories_text(struct text_out *t, const cJSON *doc)
+{
+	const cJSON *list = get(doc, "files.list"), *folded = get(doc, "files.folded.directories");
+	size_t all = (size_t)cJSON_GetArraySize(list) + (size_t)cJSON_GetArraySize(folded), nr;
+	struct dir_sum *d = all ? calloc(all, sizeof(*d)) : NULL;
+	char kind[32], s[24];
+
+	if (!d)
+		return;
+	nr = merge_dirs(d, add_dirs(d, add_dirs(d, 0, list), folded));
+	for (size_t i = 0; i < nr && i < LIST; i++) {
+		snprintf(kind, sizeof(kind), "%s file%s", text_count(s, d[i].files),
+			 d[i].files == 1 ? "" : "s");
+		usage_row(t, d[i].path, kind, d[i].opens, d[i].failed, d[i].read, d[i].written);
+	}
+	more(t, LIST, (int)nr);
+	free(d);
+}
+
+static void changes_text(struct text_out *t, const cJSON *doc)
+{
+	const cJSON *c, *list = get(doc, "files.changes");
+	int nr = 0;
+
+	if (!cJSON_GetArraySize(list))
+		return;
+	text_pad(t, 2);
+	text_add(t, "changes");
+	text_end(t);
+	cJSON_ArrayForEach(c, list) {
+		const char *event = string(c, "event"), *dot = event ? strchr(event, '.') : NULL;
+
+		if (nr++ >= LIST)
+			continue;
+		text_pad(t, 4);
+		text_put(t, dot ? dot + 1 : event, 10);
+		text_pad(t, 14);
+		text_put(t, string(c, "path"), (t->width - 30) / 2);
+		if (string(c, "target")) {
+			text_add(t, " -> ");
+			text_put(t, string(c, "target"), (t->width - 30) / 2);
+		}
+		if (number(c, "count") > 1)
+			text_add(t, " ×%.0f", number(c, "count"));
+		if (string(c, "error")) {
+			text_add(t, " ");
+			text_put(t, string(c, "error"), 16);
+		}
+		text_end(t);
+	}
+	more(t, LIST, nr);
+}
+
+static void file_text(struct text_out *t, const cJSON *doc)
+{
+	const cJSON *v;
+	char s[32];
+
+	if (!number(doc, "files.listed") && !number(doc, "files.total.opens"))
+		return;
+	heading(t, "FILES");
+	count_of(t, number(doc, "files.listed"), "file", "files");
+	text_add(t, ", %s read", text_bytes(s, number(doc, "files.total.read_bytes")));
+	text_add(t, ", %s written", text_bytes(s, number(doc, "files.total.written_bytes")));
+	text_end(t);
+	text_pad(t, t->width - 46);
+	text_add(t, "%10s%10s%12s%12s", "OPENS", "FAILED", "READ", "WRITTEN");
+	text_end(t);
+	cJSON_ArrayForEach(v, get(doc, "volumes")) {
+		const char *mount = string(v, "mount");
+
+		usage_row(t, mount ? mount : "(no mount known)", string(v, "kind"), number(v, "opens"),
+			  number(v, "failed"), number(v, "read_bytes"), number(v, "written_bytes"));
+	}
+	text_add(t, "  by directory");
+	text_end(t);
+	directories_text(t, doc);
+	changes_text(t, doc);
+}
+
+static void address_text(struct text_out *t, const char *address, double port)
+{
+	bool v6 = address && strchr(address, ':');
+
+	text_add(t, v6 ? "[" : "");
+	text_put(t, address, 46);
+	text_add(t, "%s:%.0f", v6 ? "]" : "", port);
+}
+
+static void connection_text(struct text_out *t, const cJSON *c)
+{
+	const char *direction = string(c, "direction"), *err = string(c, "connect_error");
+	bool in = direction && !strcmp(direction, "in");
+	char s[32];
+
+	text_pad(t, 2);
+	text_put(t, string(c, "comm"), 15);
+	text_pad(t, 18);
+	text_add(t, in ? "<- " : "-> ");
+	address_text(t, string(c, "peer.address"), number(c, "peer.port"));
+	if (in)
+		text_add(t, " on %.0f", number(c, "local.port"));
+	if (string(c, "peer_end.container.name")) {
+		text_add(t, " ");
+		text_put(t, string(c, "peer_end.container.name"), 16);
+	}
+	text_add(t, "  ");
+	if (err) {
+		text_put(t, err, 16);
+		if (number(c, "count") > 1)
+			text_add(t, " ×%.0f", number(c, "count"));
+	} else {
+		text_add(t, "sent %s", text_bytes(s, number(c, "sent_bytes")));
+		text_add(t, ", received %s", text_bytes(s, number(c, "received_bytes")));
+		if (number(c, "rtt"))
+			text_add(t, ", rtt %s", text_ns(s, number(c, "rtt")));
+		if (number(c, "retransmits"))
+			text_add(t, ", %.0f sent again", number(c, "retransmits"));
+	}
+	text_end(t);
+}
+
+static void udp_text(struct text_out *t, const cJSON *doc)
+{
+	const cJSON *u;
+	int nr = 0;
+	char s[32];
+
+	cJSON_ArrayForEach(u, get(doc, "udp.peers")) {
+		if (nr++ >= LIST)
+			continue;
+		text_pad(t, 2);
+		text_put(t, string(u, "comm"), 15);
+		text_pad(t, 18);
+		text_add(t, "udp ");
+		address_text(t, string(u, "peer_addr"), number(u, "peer_port"));
+		text_add(t, "  sent %s", text_bytes(s, number(u, "sent")));
+		text_add(t, ", received %s", text_bytes(s, number(u, "received")));
+		text_end(t);
+	}
+	more(t, LIST, nr);
+}
+
+static void network_text(struct text_out *t, const cJSON *doc)
+{
+	const cJSON *c, *listeners = get(doc, "tcp.listeners");
+	int nr = 0;
+
+	if (!number(doc, "tcp.listed") && !cJSON_GetArraySize(listeners) &&
+	    !cJSON_GetArraySize(get(doc, "udp.peers")))
+		return;
+	heading(t, "NETWORK");
+	text_add(t, "%.0f out, %.0f in, %.0f failed", number(doc, "tcp.total.opened"),
+		 number(doc, "tcp.total.accepted"), number(doc, "tcp.total.failed"));
+	text_end(t);
+	cJSON_ArrayForEach(c, listeners) {
+		if (nr++ >= LIST)
+			break;
+		text_pad(t, 2);
+		text_put(t, string(c, "comm"), 15);
+		text_pad(t, 18);
+		text_add(t, "listens on ");
+		address_text(t, string(c, "local_addr"), number(c, "local_port"));
+		text_end(t);
+	}
+	nr = 0;
+	cJSON_ArrayForEach(c, get(doc, "tcp.connections")) {
+		if (nr++ < LIST)
+			connection_text(t, c);
+	}
+	more(t, LIST, nr);
+	udp_text(t, doc);
+}
+
+static void users_text(struct text_out *t, const cJSON *list)
+{
+	const cJSON *u;
+	int nr = 0;
+
+	cJSON_ArrayForEach(u, list) {
+		if (nr++ == 3) {
+			text_add(t, ",…");
+			break;
+		}
+		text_add(t, nr > 1 ? "," : "");
+		text_put(t, string(u, "comm"), 15);
+	}
+	if (!nr)
+		text_add(t, "?");
+}
+
+static double sum_of(const cJSON *list, const char *key)
+{
+	const cJSON *u;
+	double sum = 0;
+
+	cJSON_ArrayForEach(u, list)
+		sum += number(u, key);
+	return sum;
+}
+
+static void pipe_text(struct text_out *t, const cJSON *p)
+{
+	char s[32];
+
+	text_pad(t, 2);
+	text_put(t, string(p, "type"), 14);
+	text_pad(t, 18);
+	users_text(t, get(p, "writers"));
+	text_add(t, " -> ");
+	users_text(t, get(p, "readers"));
+	text_add(t, "  %s", text_bytes(s, sum_of(get(p, "writers"), "written_bytes")));
+	text_put(t, string(p, "name") ? "  " : NULL, 0);
+	text_put(t, string(p, "name"), 0);
+	text_end(t);
+}
+
+static void unix_text(struct text_out *t, const cJSON *c)
+{
+	const cJSON *a = cJSON_GetArrayItem(get(c, "ends"), 0);
+	const cJSON *b = cJSON_GetArrayItem(get(c, "ends"), 1);
+	const char *name = string(a, "name") ? string(a, "name") : string(b, "name");
+	char s[32];
+
+	text_pad(t, 2);
+	text_put(t, string(c, "type"), 15);
+	text_pad(t, 18);
+	users_text(t, get(a, "users"));
+	text_add(t, " - ");
+	users_text(t, get(b, "users"));
+	text_add(t, "  %s", text_bytes(s, sum_of(get(a, "users"), "written_bytes")));
+	text_add(t, " / %s", text_bytes(s, sum_of(get(a, "users"), "read_bytes")));
+	text_put(t, name ? "  " : NULL, 0);
+	text_put(t, name, 0);
+	text_end(t);
+}
+
+static void signal_text(struct text_out *t, const cJSON *e)
+{
+	text_pad(t, 2);
+	text_put(t, string(e, "sig"), 15);
+	text_pad(t, 18);
+	text_put(t, string(e, "comm"), 15);
+	text_add(t, " -> ");
+	text_put(t, string(e, "target_comm"), 15);
+	if (number(e, "count") > 1)
+		text_add(t, " ×%.0f", number(e, "count"));
+	if (is_true(e, "crosses"))
+		text_add(t, "  across the container's boundary");
+	text_end(t);
+}
+
+static void sysv_text(struct text_out *t, const cJSON *e)
+{
+	char s[32];
+
+	text_pad(t, 2);
+	text_put(t, string(e, "op") ? string(e, "op") : string(e, "request"), 17);
+	text_pad(t, 18);
+	text_put(t, string(e, "comm"), 15);
+	if (get(e, "target_pid"))
+		text_add(t, " -> %.0f", number(e, "target_pid"));
+	if (number(e, "count") > 1)
+		text_add(t, " ×%.0f", number(e, "count"));
+	if (number(e, "bytes"))
+		text_add(t, "  %s", text_bytes(s, number(e, "bytes")));
+	text_put(t, string(e, "error") ? "  " : NULL, 0);
+	text_put(t, string(e, "error"), 16);
+	text_end(t);
+}
+
+static void ipc_text(struct text_out *t, const cJSON *doc)
+{
+	static const struct {
+		const char *path;
+		void (*row)(struct text_out *t, const cJSON *e);
+	} lists[] = {
+		{ "ipc.pipes", pipe_text },	    { "ipc.unix", unix_text },
+		{ "ipc.signals", signal_text },	    { "ipc.sysv", sysv_text },
+		{ "ipc.ptrace", sysv_text },	    { "ipc.process_vm", sysv_text },
+		{ "ipc.pidfd_getfd", sysv_text },
+	};
+	const cJSON *e;
+	bool begun = false;
+
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		int nr = 0;
+
+		cJSON_ArrayForEach(e, get(doc, lists[i].path)) {
+			if (!begun) {
+				heading(t, "IPC");
+				text_end(t);
+			}
+			begun = true;
+			if (nr++ < LIST)
+				lists[i].row(t, e);
+		}
+		more(t, LIST, nr);
+	}
+}
+
+static void gaps_text(struct text_out *t, const cJSON *doc)
+{
+	const cJSON *c, *e;
+	char s[32];
+
+	if (number(doc, "lost.total")) {
+		heading(t, "LOST");
+		count_of(t, number(doc, "lost.total"), "record", "records");
+		text_add(t, " of the whole recording");
+		cJSON_ArrayForEach(e, get(doc, "lost.events")) {
+			text_add(t, "  ");
+			text_put(t, e->string, 24);
+			text_add(t, " %s", text_count(s, e->valuedouble));
+		}
+		text_end(t);
+	}
+	if (number(doc, "folded")) {
+		heading(t, "FOLDED");
+		count_of(t, number(doc, "folded"), "record is", "records are");
+		text_add(t, " only in the sums: a list was full");
+		text_end(t);
+	}
+	cJSON_ArrayForEach(c, get(doc, "coverage")) {
+		if (is_true(c, "active"))
+			continue;
+		heading(t, "NOT SEEN");
+		text_put(t, string(c, "program"), 24);
+		text_add(t, ": ");
+		text_put(t, string(c, "reason"), 0);
+		text_end(t);
+	}
+}
+
+int report_text(FILE *out, const cJSON *doc, unsigned int width)
+{
+	struct text_out t = { .out = out, .width = width ? width : WIDTH };
+	const char *schema = string(doc, "schema");
+
+	if (!schema || strcmp(schema, REPORT_SCHEMA) ||
+	    number(doc, "schema_version") != REPORT_VERSION)
+		return -EINVAL;
+	if (t.width < 72)
+		t.width = 72;
+	head_text(&t, doc);
+	life_text(&t, doc);
+	process_text(&t, doc);
+	syscall_text(&t, doc);
+	file_text(&t, doc);
+	network_text(&t, doc);
+	ipc_text(&t, doc);
+	gaps_text(&t, doc);
+	if (fflush(out) && !t.err)
+		t.err = -errno;
+	buf_free(&t.line);
+	return t.err;
+}
