@@ -327,6 +327,7 @@ struct sock_common {
 	possible_net_t skc_net;
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
+	unsigned long skc_flags;	/* bits: enum sock_flags */
 };
 
 struct sock {
@@ -335,7 +336,6 @@ struct sock {
 	u16 sk_type;
 	u16 sk_protocol;
 	u8 sk_shutdown;
-	unsigned long sk_flags;
 	u32 sk_ack_backlog;
 	u32 sk_max_ack_backlog;
 	struct socket *sk_socket;
@@ -362,6 +362,7 @@ struct inet_sock {
 
 struct tcp_sock {
 	u64 bytes_received, bytes_acked, bytes_sent, bytes_retrans;
+	u32 snd_una, snd_nxt, write_seq;
 	u32 segs_in, segs_out, total_retrans, srtt_us, data_segs_in, data_segs_out;
 };
 
@@ -391,6 +392,20 @@ struct bpf_iter_meta {
 struct bpf_iter__task {
 	struct bpf_iter_meta *meta;
 	struct task_struct *task;
+};
+
+struct bpf_iter__task_file {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+	u32 fd;
+	struct file *file;
+};
+
+struct bpf_iter__bpf_map_elem {
+	struct bpf_iter_meta *meta;
+	struct bpf_map *map;
+	void *key;
+	void *value;
 };
 
 #pragma clang attribute pop
