@@ -47,7 +47,7 @@ def parse(lines):
         if not found:
             continue
         pid, text = int(found.group(1)), found.group(2)
-        if text.startswith("--- "):
+        if text.startswith(("--- ", "[ Process")):
             continue
         if text.startswith("+++ "):
             if pid in pending:		# it ended inside the call
