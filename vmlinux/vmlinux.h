@@ -49,6 +49,14 @@ struct list_head {
 	struct list_head *next, *prev;
 };
 
+struct hlist_node {
+	struct hlist_node *next, **pprev;
+};
+
+struct hlist_head {
+	struct hlist_node *first;
+};
+
 struct hlist_bl_node {
 	struct hlist_bl_node *next, **pprev;
 };
@@ -100,6 +108,7 @@ struct inode {
 	long long i_size;
 	long long i_ctime_sec;	/* from 6.12 on; before: inode___ctime */
 	struct pipe_inode_info *i_pipe;
+	void *i_private;
 };
 
 struct inode___ctime {
@@ -185,7 +194,22 @@ struct mnt_namespace {
 	struct ns_common ns;
 };
 
+/* An idr is a tree of these: lib/xarray.c */
+struct xa_node {
+	unsigned char shift;
+	void *slots[64];	/* 16 with CONFIG_BASE_SMALL */
+};
+
+struct xarray {
+	void *xa_head;
+};
+
+struct idr {
+	struct xarray idr_rt;
+};
+
 struct pid_namespace {
+	struct idr idr;
 	struct ns_common ns;
 	unsigned int level;
 };
@@ -206,7 +230,19 @@ struct upid {
 
 struct pid {
 	unsigned int level;
+	struct hlist_head tasks[4];
 	struct upid numbers[1];
+};
+
+union __sifields {
+	struct {
+		int _pid;
+	} _sigchld;
+};
+
+struct kernel_siginfo {
+	int si_code;
+	union __sifields _sifields;
 };
 
 struct sched_entity {
@@ -263,6 +299,7 @@ struct task_struct {
 	struct task_struct *real_parent;
 	struct task_struct *group_leader;
 	struct pid *thread_pid;
+	struct hlist_node pid_links[4];
 	u64 start_boottime;
 	const struct cred *cred;
 	const struct cred *real_cred;
@@ -285,6 +322,10 @@ struct linux_binprm {
 };
 
 /* ---- sockets, pipes ---- */
+
+struct eventfd_ctx {
+	int id;
+};
 
 struct pipe_inode_info {
 	unsigned int readers, writers;

@@ -1,0 +1,870 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Communication between processes: pipes, unix sockets, message queues and eventfds with what goes
+ * through them; System V objects; signals; ptrace and its relatives.
+ */
+#include "io.bpf.h"
+#include "task.bpf.h"
+#include "unix.bpf.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+/* A call that a signal cut off and that the kernel will make again: nothing came of it yet. */
+static __always_inline bool sys_restarts(long ret)
+{
+	return ret <= -512 /* ERESTARTSYS */ && ret > -4096;
+}
+
+static __always_inline __s32 sys_err(long ret)
+{
+	return ret < 0 && ret > -4096 ? -ret : 0;
+}
+
+static __always_inline bool hdr_wanted(struct ev_hdr *h)
+{
+	return filter_task(h->pid, h->uid, h->comm);
+}
+
+/* Low bits of when the current process started: a pid that was used again is another process. */
+static __always_inline __u32 current_start(void)
+{
+	return task_start((struct task_struct *)bpf_get_current_task()) >> 10;
+}
+
+/* ---- channels: what goes through pipes, unix sockets, queues, eventfds ---- */
+
+#define PIPEFS_MAGIC	0x50495045
+#define AF_NETLINK	16
+
+/*
+ * A channel is its inode, not the open file: both ends of a pipe, and each opening of a FIFO, sum up
+ * to one entry per process. The kernel soon makes a new pipe where an old one was, so that the
+ * inode's number tells whether an entry is still that of its channel (io_retire()).
+ */
+struct io_key {
+	__u64 cgroup;
+	__u64 object;
+	__u32 tgid;
+	__u32 start;
+	__u32 setup;
+	__u32 pad;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 32768);
+	__type(key, struct io_key);
+	__type(value, struct ev_ipc_io);
+} ipc_io SEC(".maps");
+
+/* A new record is written here first: the stack has no room for it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct ev_ipc_io);
+} ipc_io_new SEC(".maps");
+
+struct channel {
+	struct file *file;
+	struct sock *sk;	/* of a unix socket */
+	__u64 object;		/* with ino, what tells it from all others */
+	__u64 ino;
+	__u32 kind;		/* enum ev_ipckind */
+};
+
+/* eventfds and signalfds share one inode: they are what the file's private data says. */
+static __always_inline void channel_anon(struct channel *ch)
+{
+	struct file *f = ch->file;	/* BPF_CORE_READ(ch->file, …) would relocate struct channel */
+	struct eventfd_ctx *ctx = BPF_CORE_READ(f, private_data);
+	char first = 0;
+
+	bpf_probe_read_kernel(&first, 1, BPF_CORE_READ(f, f_path.dentry, d_name.name) + 1);
+	ch->object = (__u64)ctx;
+	if (first == 'e') {	/* "[eventfd]" */
+		ch->kind = IPCKIND_EVENTFD;
+		ch->ino = BPF_CORE_READ(ctx, id);
+	} else {
+		ch->kind = IPCKIND_SIGNALFD;
+	}
+}
+
+static __always_inline void channel_socket(struct channel *ch)
+{
+	struct sock *sk = file_sock(ch->file);
+	__u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
+
+	if (family == AF_UNIX) {
+		ch->sk = sk;
+		ch->kind = unix_kind(sk);
+	} else if (family == AF_NETLINK) {
+		ch->kind = IPCKIND_NETLINK;
+	}
+}
+
+/* Which channel an IO_IPC file is. */
+static __always_inline void channel_of(struct channel *ch, struct file *f)
+{
+	struct inode *inode = BPF_CORE_READ(f, f_inode);
+	__u64 magic = BPF_CORE_READ(inode, i_sb, s_magic);
+
+	__builtin_memset(ch, 0, sizeof(*ch));
+	ch->file = f;
+	if (magic == ANON_INODE_FS_MAGIC) {
+		channel_anon(ch);
+		return;
+	}
+	ch->object = (__u64)inode;
+	ch->ino = BPF_CORE_READ(inode, i_ino);
+	if (magic == PIPEFS_MAGIC)
+		ch->kind = IPCKIND_PIPE;
+	else if (magic == MQUEUE_MAGIC)
+		ch->kind = IPCKIND_MQUEUE;
+	else if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFIFO)
+		ch->kind = IPCKIND_FIFO;
+	else
+		channel_socket(ch);
+}
+
+static __always_inline __u64 channel_peer_ino(struct channel *ch)
+{
+	struct sock *peer = ch->sk ? unix_peer(ch->sk) : NULL;
+
+	return peer ? sock_ino(peer) : 0;
+}
+
+/* Where a datagram without a fixed peer goes: the address is in the call. */
+static __always_inline void channel_destination(struct scratch *s, struct ev_ref *ref,
+						const struct sys_call *c)
+{
+	struct { __u64 name; __u32 len; } m = {};	/* begin of struct msghdr */
+	struct { __u32 name, len; } m32 = {};		/* ... of the compat ABI's */
+
+	if (c->nr == __NR_sendto) {
+		tail_unix_arg(s, ref, c->a[4], c->a[5]);
+		return;
+	}
+	if (c->nr != __NR_sendmsg && c->nr != __NR_sendmmsg)
+		return;
+	if (c->abi == EV_ABI_COMPAT) {
+		bpf_probe_read_user(&m32, sizeof(m32), (void *)c->a[1]);
+		m.name = m32.name;
+		m.len = m32.len;
+	} else {
+		bpf_probe_read_user(&m, sizeof(m), (void *)c->a[1]);
+	}
+	tail_unix_arg(s, ref, m.name, m.len);
+}
+
+static __always_inline void channel_unix_names(struct scratch *s, struct channel *ch,
+					       const struct sys_call *c)
+{
+	struct ev_ipc_channel *e = (struct ev_ipc_channel *)s->buf;
+	struct sock *peer = unix_peer(ch->sk);
+
+	tail_unix_name(s, &e->name, ch->sk);
+	e->peer_pid = unix_peer_pid(ch->sk);
+	if (peer) {
+		e->peer_ino = sock_ino(peer);
+		tail_unix_name(s, &e->peer_name, peer);
+	} else if (ch->kind == IPCKIND_UNIX_DGRAM) {
+		channel_destination(s, &e->peer_name, c);
+	}
+}
+
+/* A queue's name: its dentry's, with the slash that mq_open(3) is given. */
+static __always_inline void tail_mqueue_name(struct scratch *s, struct ev_ref *ref, struct file *f)
+{
+	char *dst = tail_room(s);
+	long n;
+
+	if (!dst)
+		return;
+	dst[0] = '/';
+	n = bpf_probe_read_kernel_str(dst + 1, 256, BPF_CORE_READ(f, f_path.dentry, d_name.name));
+	if (n > 1)
+		tail_take(s, ref, n);
+}
+
+static __always_inline void channel_announce(struct channel *ch, const struct sys_call *c)
+{
+	struct scratch *s = ev_begin(EV_ipc_channel, sizeof(struct ev_ipc_channel));
+	struct ev_ipc_channel *e;
+
+	if (!s)
+		return;
+	e = (struct ev_ipc_channel *)s->buf;
+	e->kind = ch->kind;
+	e->ino = ch->ino;
+	if (ch->sk)
+		channel_unix_names(s, ch, c);
+	else if (ch->kind == IPCKIND_MQUEUE)
+		tail_mqueue_name(s, &e->name, ch->file);
+	else if (ch->kind == IPCKIND_FIFO)
+		tail_file_path(s, &e->name, NULL, ch->file);
+	ev_end(s, false);
+}
+
+static __always_inline void io_add(struct ev_ipc_io *v, __u32 dir, __u64 bytes)
+{
+	if (dir == IO_READ) {
+		__sync_fetch_and_add(&v->reads, 1);
+		__sync_fetch_and_add(&v->read_bytes, bytes);
+	} else if (dir == IO_WRITE) {
+		__sync_fetch_and_add(&v->writes, 1);
+		__sync_fetch_and_add(&v->written_bytes, bytes);
+	}
+}
+
+/* The channel of entry @old is gone, and another is where it was: its sums are final. */
+static __always_inline void io_retire(struct ev_ipc_io *old, const struct io_key *k,
+				      struct ev_ipc_io *room)
+{
+	*room = *old;
+	if (bpf_map_delete_elem(&ipc_io, k) == 0)	/* by one CPU only */
+		ev_output(room, EV_ipc_io, sizeof(*room), false);
+}
+
+static __always_inline void channel_count(const struct io_end *end, const struct sys_call *c)
+{
+	struct ev_ipc_io *v, *old;
+	struct io_key k = {};
+	struct channel ch;
+	__u32 zero = 0;
+
+	channel_of(&ch, end->file);
+	k.cgroup = bpf_get_current_cgroup_id();
+	k.object = ch.object;
+	k.tgid = bpf_get_current_pid_tgid() >> 32;
+	k.start = current_start();
+	k.setup = task_in_setup(k.tgid);
+	old = bpf_map_lookup_elem(&ipc_io, &k);
+	if (old && old->ino == ch.ino) {
+		io_add(old, end->dir, end->bytes);
+		if (ch.sk && !old->peer_ino)	/* written to before it was accepted */
+			old->peer_ino = channel_peer_ino(&ch);
+		return;
+	}
+	v = bpf_map_lookup_elem(&ipc_io_new, &zero);
+	if (!v)
+		return;
+	if (old)
+		io_retire(old, &k, v);
+	__builtin_memset(v, 0, sizeof(*v));
+	ev_header(&v->hdr, EV_ipc_io, sizeof(*v));
+	if (!hdr_wanted(&v->hdr))
+		return;
+	v->kind = ch.kind;
+	v->ino = ch.ino;
+	v->peer_ino = channel_peer_ino(&ch);
+	v->object = ch.object;
+	io_add(v, end->dir, end->bytes);
+	if (bpf_map_update_elem(&ipc_io, &k, v, BPF_NOEXIST) == 0) {
+		channel_announce(&ch, c);
+		return;
+	}
+	/* another CPU was first, or the map is full: then this one call travels by itself */
+	old = bpf_map_lookup_elem(&ipc_io, &k);
+	if (old)
+		io_add(old, end->dir, end->bytes);
+	else
+		ev_output(v, EV_ipc_io, sizeof(*v), false);
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(ipc_io_count, struct pt_regs *regs, long ret)
+{
+	struct io_ends ends;
+	struct sys_call c;
+
+	sys_read(&c, regs);
+	io_ends(&ends, &c, ret);
+	for (int i = 0; i < 2; i++) {
+		struct io_end end = i ? ends.end[1] : ends.end[0];
+
+		if (end.dir && end.class == IO_IPC)
+			channel_count(&end, &c);
+	}
+	sys_next(ctx, EVS_ipc, c.nr);
+	return 0;
+}
+
+/* Who opens a queue has a hand in it, though nothing went through yet. */
+SEC("tp_btf/sys_exit")
+int BPF_PROG(ipc_mq_open, struct pt_regs *regs, long ret)
+{
+	struct io_end end = {};
+	struct sys_call c;
+
+	sys_read(&c, regs);
+	if (ret >= 0)
+		end.file = fd_file(ret);
+	if (end.file)
+		channel_count(&end, &c);
+	sys_next(ctx, EVS_ipc, c.nr);
+	return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(ipc_pipe, struct pt_regs *regs, long ret)
+{
+	struct ev_ipc_pipe e = {};
+	int fds[2] = { -1, -1 };
+	struct sys_call c;
+	struct file *f;
+
+	sys_read(&c, regs);
+	if (ret == 0 && ev_enabled(EV_ipc_pipe) &&
+	    !bpf_probe_read_user(fds, sizeof(fds), (void *)c.a[0])) {
+		f = fd_file(fds[0]);
+		ev_header(&e.hdr, EV_ipc_pipe, sizeof(e));
+		e.ino = f ? BPF_CORE_READ(f, f_inode, i_ino) : 0;
+		if (hdr_wanted(&e.hdr))
+			ev_submit_fixed(&e, EV_ipc_pipe, false);
+	}
+	sys_next(ctx, EVS_ipc, c.nr);
+	return 0;
+}
+
+/* ---- unix sockets ---- */
+
+/* bind(2) and listen(2) make the same record of the same socket. */
+_Static_assert(sizeof(struct ev_ipc_unix_bind) == sizeof(struct ev_ipc_unix_listen), "alike");
+_Static_assert(__builtin_offsetof(struct ev_ipc_unix_bind, err) ==
+	       __builtin_offsetof(struct ev_ipc_unix_listen, err),
+	       "alike");
+
+static __always_inline void unix_named(const struct sys_call *c, __u32 type, long ret)
+{
+	struct sock *sk = file_unix_sock(fd_file(c->a[0]));
+	struct ev_ipc_unix_bind *e;
+	struct scratch *s;
+
+	if (!sk)
+		return;
+	s = ev_begin(type, sizeof(*e));
+	if (!s)
+		return;
+	e = (struct ev_ipc_unix_bind *)s->buf;
+	e->kind = unix_kind(sk);
+	e->ino = sock_ino(sk);
+	e->err = sys_err(ret);
+	if (type == EV_ipc_unix_bind && ret)
+		tail_unix_arg(s, &e->name, c->a[1], c->a[2]);
+	else
+		tail_unix_name(s, &e->name, sk);
+	ev_end(s, false);
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(ipc_unix_bind, struct pt_regs *regs, long ret)
+{
+	struct sys_call c;
+
+	sys_read(&c, regs);
+	unix_named(&c, EV_ipc_unix_bind, ret);
+	sys_next(ctx, EVS_ipc, c.nr);
+	return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(ipc_unix_listen, struct pt_regs *regs, long ret)
+{
+	struct sys_call c;
+
+	sys_read(&c, regs);
+	unix_named(&c, EV_ipc_unix_listen, ret);
+	sys_next(ctx, EVS_ipc, c.nr);
+	return 0;
+}
+
+static __always_inline void unix_connected(const struct sys_call *c, int fd, long ret)
+{
+	struct sock *sk = file_unix_sock(fd_file(fd)), *peer;
+	struct ev_ipc_unix_connect *e;
+	struct scratch *s;
+
+	if (!sk)
+		return;
+	s = ev_begin(EV_ipc_unix_connect, sizeof(*e));
+	if (!s)
+		return;
+	e = (struct ev_ipc_unix_connect *)s->buf;
+	e->kind = unix_kind(sk);
+	e->ino = sock_ino(sk);
+	e->pair = c->nr == __NR_socketpair;
+	e->err = sys_err(ret);
+	peer = ret ? NULL : unix_peer(sk);
+	if (peer) {
+		e->peer_ino = sock_ino(peer);
+		e->peer_pid = unix_peer_pid(sk);
+		tail_unix_name(s, &e->name, peer);
+	} else {
+		tail_unix_arg(s, &e->name, c->a[1], c->a[2]);
+	}
+	ev_end(s, false);
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(ipc_unix_connect, struct pt_regs *regs, long ret)
+{
+	int fds[2] = { -1, -1 };
+	struct sys_call c;
+
+	sys_read(&c, regs);
+	if (c.nr == __NR_connect)
+		fds[0] = c.a[0];
+	else if (ret == 0)	/* socketpair(2) */
+		bpf_probe_read_user(fds, sizeof(fds), (void *)c.a[3]);
+	if (!sys_restarts(ret))
+		unix_connected(&c, fds[0], ret);
+	sys_next(ctx, EVS_ipc, c.nr);
+	return 0;
+}
+
+static __always_inline void unix_accepted(int fd)
+{
+	struct sock *sk = file_unix_sock(fd_file(fd)), *peer;
+	struct ev_ipc_unix_accept *e;
+	struct scratch *s;
+
+	if (!sk)
+		return;
+	s = ev_begin(EV_ipc_unix_accept, sizeof(*e));
+	if (!s)
+		return;
+	e = (struct ev_ipc_unix_accept *)s->buf;
+	e->kind = unix_kind(sk);
+	e->ino = sock_ino(sk);
+	peer = unix_peer(sk);
+	e->peer_ino = peer ? sock_ino(peer) : 0;
+	e->peer_pid = unix_peer_pid(sk);
+	tail_unix_name(s, &e->name, sk);
+	ev_end(s, false);
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(ipc_unix_accept, struct pt_regs *regs, long ret)
+{
+	struct sys_call c;
+
+	sys_read(&c, regs);
+	if (ret >= 0)
+		unix_accepted(ret);
+	sys_next(ctx, EVS_ipc, c.nr);
+	return 0;
+}
+
+/* ---- System V ---- */
+
+#define IPC_CREAT	01000
+#define IPC_PRIVATE	0
+
+struct sysv_key {
+	__u64 cgroup;
+	__u64 key;
+	__u32 tgid;
+	__u32 start;
+	__u32 op;	/* enum ev_sysvop; bit 31: set-up phase */
+	__s32 id;
+	__s32 err;
+	__u32 pad;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct sysv_key);
+	__type(value, struct ev_ipc_sysv);
+} ipc_sysv SEC(".maps");
+
+/* Where a process has attached which segment: shmdt(2) tells the address alone. */
+struct shm_at {
+	__u64 addr;
+	__u32 tgid;
+	__u32 start;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, struct shm_at);
+	__type(value, __s32);
+} ipc_shm_at SEC(".maps");
+
+/* What one call did: to be counted. */
+struct sysv_call {
+	__u64 key;
+	__u64 bytes;
+	__u32 op;
+	__s32 id;	/* -1: not known */
+};
+
+static __always_inline __u32 sysv_op(__u32 nr)
+{
+	switch (nr) {
+	case __NR_shmget: return SYSVOP_SHMGET;
+	case __NR_shmat: return SYSVOP_SHMAT;
+	case __NR_shmdt: return SYSVOP_SHMDT;
+	case __NR_shmctl: return SYSVOP_SHMCTL;
+	case __NR_msgget: return SYSVOP_MSGGET;
+	case __NR_msgsnd: return SYSVOP_MSGSND;
+	case __NR_msgrcv: return SYSVOP_MSGRCV;
+	case __NR_msgctl: return SYSVOP_MSGCTL;
+	case __NR_semget: return SYSVOP_SEMGET;
+	case __NR_semop: case __NR_semtimedop: return SYSVOP_SEMOP;
+	case __NR_semctl: return SYSVOP_SEMCTL;
+	}
+	return SYSVOP_OTHER;
+}
+
+/* Addresses are results too: what fails is in the last page. */
+static __always_inline void sysv_shm_at(struct sysv_call *v, const struct sys_call *c, long ret)
+{
+	struct shm_at at = {};
+	__s32 *id;
+
+	at.tgid = bpf_get_current_pid_tgid() >> 32;
+	at.start = current_start();
+	if (v->op == SYSVOP_SHMAT) {
+		at.addr = ret;
+		if (!sys_err(ret))
+			bpf_map_update_elem(&ipc_shm_at, &at, &v->id, BPF_ANY);
+		return;
+	}
+	at.addr = c->a[0];
+	id = bpf_map_lookup_elem(&ipc_shm_at, &at);
+	v->id = id ? *id : -1;
+	if (!sys_err(ret))
+		bpf_map_delete_elem(&ipc_shm_at, &at);
+}
+
+static __always_inline void sysv_read(struct sysv_call *v, const struct sys_call *c, long ret)
+{
+	bool ok = !sys_err(ret);
+
+	v->key = v->bytes = 0;
+	v->op = sysv_op(c->nr);
+	v->id = c->a[0];
+	switch (v->op) {
+	case SYSVOP_SHMGET:
+	case SYSVOP_MSGGET:
+	case SYSVOP_SEMGET:
+		v->key = (__u32)c->a[0];
+		v->id = ok ? ret : -1;
+		if (v->op == SYSVOP_SHMGET && ok && (v->key == IPC_PRIVATE || c->a[2] & IPC_CREAT))
+			v->bytes = c->a[1];
+		break;
+	case SYSVOP_SHMAT:
+	case SYSVOP_SHMDT:
+		sysv_shm_at(v, c, ret);
+		break;
+	case SYSVOP_MSGSND:
+		v->bytes = ok ? c->a[2] : 0;
+		break;
+	case SYSVOP_MSGRCV:
+		v->bytes = ok ? ret : 0;
+		break;
+	}
+}
+
+static __always_inline void sysv_add(struct ev_ipc_sysv *v, const struct sysv_call *call)
+{
+	__sync_fetch_and_add(&v->count, 1);
+	if (call->op != SYSVOP_SHMGET)		/* asked for again, a segment does not grow */
+		__sync_fetch_and_add(&v->bytes, call->bytes);
+}
+
+static __always_inline void sysv_count(const struct sysv_call *call, __s32 err)
+{
+	struct ev_ipc_sysv e = {}, *v;
+	struct sysv_key k = {};
+
+	k.cgroup = bpf_get_current_cgroup_id();
+	k.key = call->key;
+	k.tgid = bpf_get_current_pid_tgid() >> 32;
+	k.start = current_start();
+	k.op = call->op | (task_in_setup(k.tgid) ? 1u << 31 : 0);
+	k.id = call->id;
+	k.err = err;
+	v = bpf_map_lookup_elem(&ipc_sysv, &k);
+	if (v) {
+		sysv_add(v, call);
+		return;
+	}
+	ev_header(&e.hdr, EV_ipc_sysv, sizeof(e));
+	if (!hdr_wanted(&e.hdr))
+		return;
+	e.op = call->op;
+	e.id = call->id;
+	e.key = call->key;
+	e.err = err;
+	e.count = 1;
+	e.bytes = call->bytes;
+	if (bpf_map_update_elem(&ipc_sysv, &k, &e, BPF_NOEXIST) == 0)
+		return;
+	/* another CPU was first, or the map is full: then this one call travels by itself */
+	v = bpf_map_lookup_elem(&ipc_sysv, &k);
+	if (v)
+		sysv_add(v, call);
+	else
+		ev_submit_fixed(&e, EV_ipc_sysv, false);
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(ipc_sysv_count, struct pt_regs *regs, long ret)
+{
+	struct sysv_call call;
+	struct sys_call c;
+
+	sys_read(&c, regs);
+	if (ev_enabled(EV_ipc_sysv) && !sys_restarts(ret)) {
+		sysv_read(&call, &c, ret);
+		sysv_count(&call, sys_err(ret));
+	}
+	sys_next(ctx, EVS_ipc, c.nr);
+	return 0;
+}
+
+/* ---- signals ---- */
+
+/* si_code, uapi/asm-generic/siginfo.h */
+#define SI_USER		0
+#define SI_KERNEL	0x80
+#define SI_QUEUE	-1
+#define SI_MESGQ	-3
+#define SI_TKILL	-6
+#define CLD_EXITED	1
+#define CLD_CONTINUED	6
+
+/* The native numbers: alike on x86 and arm64. */
+#define SIGILL		4
+#define SIGTRAP		5
+#define SIGBUS		7
+#define SIGFPE		8
+#define SIGSEGV		11
+#define SIGCHLD		17
+#define SIGSYS		31
+
+/* `info` is a pointer, or one of these: include/linux/sched/signal.h */
+#define SEND_SIG_NOINFO	0
+#define SEND_SIG_PRIV	1
+
+struct signal_record {
+	struct ev_ipc_signal e;
+	char comm[EV_COMM_LEN];	/* the tail: this runs in interrupts, where the scratch space may be in use */
+};
+
+static __always_inline __s32 signal_code(__u64 info)
+{
+	struct kernel_siginfo *si = (struct kernel_siginfo *)info;
+
+	if (info == SEND_SIG_NOINFO)
+		return SI_USER;
+	return info == SEND_SIG_PRIV ? SI_KERNEL : BPF_CORE_READ(si, si_code);
+}
+
+/* SIGCHLD names the child, which is who sends it unless its parent died and it is handed on. */
+static __always_inline bool signal_from_child(__u64 info, struct task_struct *current,
+					      struct task_struct *target)
+{
+	struct kernel_siginfo *si = (struct kernel_siginfo *)info;
+	__u32 child = BPF_CORE_READ(si, _sifields._sigchld._pid);
+
+	return child && child == task_vpid_at(current, task_pid_level(target));
+}
+
+/* Faults of the instruction that the task executes; SIGPIPE and SIGXFSZ come as SI_USER. */
+static __always_inline bool signal_is_fault(int sig)
+{
+	return sig == SIGILL || sig == SIGTRAP || sig == SIGBUS || sig == SIGFPE ||
+	       sig == SIGSEGV || sig == SIGSYS;
+}
+
+/* A caller may put any negative si_code into a signal: in these calls, it is the caller's. */
+static __always_inline bool signal_queued(struct task_struct *current)
+{
+	struct pt_regs *regs = task_regs(current);
+	__u32 nr = regs ? sys_native(sys_abi(current), sys_nr(regs)) : EV_NR_SYSCALLS;
+
+	return nr == __NR_rt_sigqueueinfo || nr == __NR_rt_tgsigqueueinfo ||
+	       nr == __NR_pidfd_send_signal;
+}
+
+/*
+ * Is the current task who made the signal? It is when it called for it (kill(2), sigqueue(3),
+ * mq_timedsend(2) with a notification), when its own instruction caused it, and when it tells its
+ * parent that it ends or stops. It is not when an interrupt borrowed it (timers, network) or when
+ * the kernel acted in its place (the OOM killer): those signals have no sender. The code tells
+ * which, except that a caller may claim to be a timer.
+ */
+static __always_inline bool signal_is_currents(void *ctx, int sig, __u64 info, __s32 code,
+					       struct task_struct *target)
+{
+	struct task_struct *current = (struct task_struct *)bpf_get_current_task();
+
+	if (task_is_kernel(current))
+		return false;
+	if (sig == SIGCHLD && code >= CLD_EXITED && code <= CLD_CONTINUED)
+		return signal_from_child(info, current, target);
+	if (code > 0)
+		return signal_is_fault(sig) && target == current;
+	if (!on_task_stack(ctx))
+		return false;
+	return code == SI_USER || code == SI_TKILL || code == SI_QUEUE || code == SI_MESGQ ||
+	       signal_queued(current);
+}
+
+static __always_inline void signal_send(struct signal_record *r, __u64 cgroup)
+{
+	if (!cgroup_watched(cgroup))
+		return;
+	r->e.hdr.cgroup = cgroup;
+	ev_submit_fixed(r, EV_ipc_signal, false);
+}
+
+/* The filters by process let a signal pass when they want either side of it. */
+static __always_inline bool signal_wanted(struct signal_record *r, struct task_struct *target)
+{
+	return (!(r->e.hdr.flags & EV_F_NOPROC) && hdr_wanted(&r->e.hdr)) ||
+	       filter_task(r->e.target_pid, BPF_CORE_READ(target, real_cred, uid.val), r->comm);
+}
+
+SEC("tp_btf/signal_generate")
+int BPF_PROG(ipc_signal, int sig)
+{
+	struct signal_record r = {};
+	__u64 args[5], from, to;
+	struct task_struct *target;
+	long n;
+
+	/*
+	 * (sig, info, target, group, result): read as numbers, since kernels differ in what they
+	 * allow to be done with an `info` that may be 0, 1 or a pointer
+	 */
+	if (!ev_enabled(EV_ipc_signal) || bpf_probe_read_kernel(args, sizeof(args), ctx))
+		return 0;
+	target = (struct task_struct *)args[2];
+	from = bpf_get_current_cgroup_id();
+	to = task_cgroup_id(target);
+	if (!cgroup_watched(to) && !cgroup_watched(from))
+		return 0;
+	r.e.sig = sig;
+	r.e.code = signal_code(args[1]);
+	r.e.target_pid = BPF_CORE_READ(target, tgid);
+	r.e.target_tid = BPF_CORE_READ(target, pid);
+	r.e.target_cgroup = to;
+	r.e.result = args[4];
+	n = bpf_core_read_str(r.comm, sizeof(r.comm), &target->comm);
+	r.e.target_comm.off = sizeof(r.e);
+	r.e.target_comm.len = n > 1 ? n - 1 : 0;
+	if (signal_is_currents(ctx, sig, args[1], r.e.code, target)) {
+		ev_header(&r.e.hdr, EV_ipc_signal, sizeof(r));
+		r.e.sender_cgroup = from;
+		r.e.crosses = from != to;	/* user space knows which of them are one container */
+	} else {
+		r.e.hdr.type = EV_ipc_signal;
+		r.e.hdr.len = sizeof(r);
+		r.e.hdr.time = bpf_ktime_get_boot_ns();
+		r.e.hdr.flags = EV_F_NOPROC | (task_in_setup(r.e.target_pid) ? EV_F_SETUP : 0);
+	}
+	if (!signal_wanted(&r, target))
+		return 0;
+	if (r.e.crosses)
+		signal_send(&r, from);
+	signal_send(&r, to);
+	return 0;
+}
+
+/* ---- into another process ---- */
+
+#define PTRACE_TRACEME	0
+#define PID_FS_MAGIC	0x50494446
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(ipc_ptrace, struct pt_regs *regs, long ret)
+{
+	struct task_struct *t = (struct task_struct *)bpf_get_current_task();
+	struct ev_ipc_ptrace e = {};
+	struct sys_call c;
+
+	sys_read(&c, regs);
+	if (ev_enabled(EV_ipc_ptrace)) {
+		ev_header(&e.hdr, EV_ipc_ptrace, sizeof(e));
+		e.request = c.a[0];
+		e.err = sys_err(ret);
+		if (e.request == PTRACE_TRACEME) {	/* its parent is to trace it; the argument is ignored */
+			e.target_pid = e.hdr.ppid;
+			e.target_arg = task_vpid_at(BPF_CORE_READ(t, real_parent), task_pid_level(t));
+		} else {
+			e.target_arg = c.a[1];
+			e.target_pid = vpid_tgid(e.target_arg);
+		}
+		if (hdr_wanted(&e.hdr))
+			ev_submit_fixed(&e, EV_ipc_ptrace, false);
+	}
+	sys_next(ctx, EVS_ipc, c.nr);
+	return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(ipc_process_vm, struct pt_regs *regs, long ret)
+{
+	struct ev_ipc_process_vm e = {};
+	struct sys_call c;
+
+	sys_read(&c, regs);
+	if (ev_enabled(EV_ipc_process_vm)) {
+		ev_header(&e.hdr, EV_ipc_process_vm, sizeof(e));
+		e.op = EV_SYSNR(c.abi, c.raw);
+		e.target_arg = c.a[0];
+		e.target_pid = vpid_tgid(e.target_arg);
+		e.err = sys_err(ret);
+		e.bytes = e.err ? 0 : ret;
+		if (hdr_wanted(&e.hdr))
+			ev_submit_fixed(&e, EV_ipc_process_vm, false);
+	}
+	sys_next(ctx, EVS_ipc, c.nr);
+	return 0;
+}
+
+/* The process that a pidfd stands for. From 6.9 on pidfds have a file system of their own. */
+static __always_inline __u32 pidfd_tgid(int fd)
+{
+	struct file *f = fd_file(fd);
+	char name[8] = {};
+	__u64 magic;
+
+	if (!f)
+		return 0;
+	magic = BPF_CORE_READ(f, f_inode, i_sb, s_magic);
+	if (magic == PID_FS_MAGIC)
+		return pid_tgid(BPF_CORE_READ(f, f_inode, i_private));
+	if (magic != ANON_INODE_FS_MAGIC)
+		return 0;
+	bpf_probe_read_kernel_str(name, sizeof(name), BPF_CORE_READ(f, f_path.dentry, d_name.name));
+	if (__builtin_memcmp(name, "[pidfd]", 8))
+		return 0;
+	return pid_tgid(BPF_CORE_READ(f, private_data));
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(ipc_pidfd_getfd, struct pt_regs *regs, long ret)
+{
+	struct ev_ipc_pidfd_getfd e = {};
+	struct sys_call c;
+
+	sys_read(&c, regs);
+	if (ev_enabled(EV_ipc_pidfd_getfd)) {
+		ev_header(&e.hdr, EV_ipc_pidfd_getfd, sizeof(e));
+		e.target_pid = pidfd_tgid(c.a[0]);
+		e.target_fd = c.a[1];
+		e.err = sys_err(ret);
+		e.fd = e.err ? -1 : ret;
+		if (hdr_wanted(&e.hdr))
+			ev_submit_fixed(&e, EV_ipc_pidfd_getfd, false);
+	}
+	sys_next(ctx, EVS_ipc, c.nr);
+	return 0;
+}

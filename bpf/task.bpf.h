@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Tasks other than the current one, and whether the current one is who acts. */
+#ifndef EBPFMON_TASK_BPF_H
+#define EBPFMON_TASK_BPF_H
+
+#include "sys.bpf.h"
+
+#define PF_KTHREAD	0x00200000
+#define STACK_MAX	32768	/* THREAD_SIZE: 16 KiB, twice that under KASAN; what follows is never a stack */
+
+/*
+ * Does the program run on the current task's own stack? What interrupts the task in the kernel has
+ * another stack on x86-64 and arm64. (On x86-64 an interrupt out of user mode has not: so this holds
+ * when the task is known to be in a system call.) @ctx is the tracepoint's arguments, which are there.
+ */
+__inline_always bool on_task_stack(void *ctx)
+{
+	struct task_struct *t = (struct task_struct *)bpf_get_current_task();
+	__u64 stack = (__u64)BPF_CORE_READ(t, stack), here = 0;
+
+	/* the verifier forbids arithmetic on ctx: have its value copied */
+	bpf_probe_read_kernel(&here, sizeof(here), &ctx);
+	return here >= stack && here - stack < STACK_MAX;
+}
+
+__inline_always bool task_is_kernel(struct task_struct *t)
+{
+	return BPF_CORE_READ(t, flags) & PF_KTHREAD;
+}
+
+/* How the namespace of depth @level numbers @t's process; 0: it does not see it. */
+__inline_always __u32 task_vpid_at(struct task_struct *t, __u32 level)
+{
+	struct pid *pid = BPF_CORE_READ(t, group_leader, thread_pid);
+	struct upid up = {};
+
+	if (level > BPF_CORE_READ(pid, level) || level > 32 /* MAX_PID_NS_LEVEL */)
+		return 0;
+	bpf_core_read(&up, sizeof(up), &pid->numbers[level]);
+	return up.nr;
+}
+
+__inline_always __u32 task_pid_level(struct task_struct *t)
+{
+	return BPF_CORE_READ(t, thread_pid, level);
+}
+
+/* The process that a struct pid stands for, as the host sees it; the bare number when its task is gone. */
+__inline_always __u32 pid_tgid(struct pid *pid)
+{
+	struct hlist_node *link;
+	struct task_struct *t;
+
+	if (!pid)
+		return 0;
+	link = BPF_CORE_READ(pid, tasks[0].first);
+	if (!link)
+		return BPF_CORE_READ(pid, numbers[0].nr);
+	t = (void *)link - bpf_core_field_offset(struct task_struct, pid_links);
+	return BPF_CORE_READ(t, tgid);
+}
+
+#define XA_INTERNAL	2	/* the two low bits of an entry that is a node: include/linux/xarray.h */
+#define XA_DEPTH	6	/* pids have 22 bits, of which a node resolves at least 4 */
+
+/*
+ * The process that the current task means by @vpid, as the host sees it; 0: there is none. Its pid
+ * namespace keeps its numbers in a tree, walked here as idr_find() does.
+ */
+__inline_always __u32 vpid_tgid(__u32 vpid)
+{
+	struct task_struct *t = (struct task_struct *)bpf_get_current_task();
+	struct pid *self = BPF_CORE_READ(t, thread_pid);
+	__u32 level = BPF_CORE_READ(self, level);
+	__u32 mask = bpf_core_field_size(((struct xa_node *)0)->slots) / sizeof(void *) - 1;
+	struct xa_node *node;
+	struct upid up = {};
+	void *entry;
+
+	if (!vpid || level > 32)
+		return 0;
+	bpf_core_read(&up, sizeof(up), &self->numbers[level]);
+	entry = BPF_CORE_READ(up.ns, idr.idr_rt.xa_head);
+	for (int i = 0; i < XA_DEPTH && ((__u64)entry & 3) == XA_INTERNAL; i++) {
+		node = entry - XA_INTERNAL;
+		__u32 slot = vpid >> (BPF_CORE_READ(node, shift) & 31);
+
+		/* the root's node may be too low for the number: then there is no such pid */
+		if (i == 0 && slot > mask)
+			return 0;
+		bpf_core_read(&entry, sizeof(entry), &node->slots[slot & mask]);
+	}
+	return pid_tgid(entry);
+}
+
+#endif
