@@ -59,7 +59,7 @@ struct scratch {
 	__u32 off;		/* where the next string goes */
 	/* path_walk: the state of a walk is kept here, where the verifier does not follow it */
 	__u64 walk_dentry, walk_mnt;		/* where it is */
-	__u64 walk_root_dentry, walk_root_mnt;	/* where it ends */
+	__u64 walk_ns;				/* the mount namespace whose root it looks for */
 	__u32 walk_mount;			/* bytes that belong to the file's own mount */
 	__u32 walk_crossed;			/* has left the file's own mount */
 	__u32 walk_flags;			/* enum ev_pathflags */

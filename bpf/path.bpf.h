@@ -1,53 +1,54 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Paths, from the kernel's own dentries and mounts up to the task's root: the true path as the
- * container sees it, whatever the memory of the caller says. Names are appended leaf first, each
- * ended by a NUL ("bash\0bin\0usr\0"), one copy per name; user space turns them round
- * (record_normalise()). "/" is one empty name.
+ * Paths, from the kernel's own dentries and mounts up to the root of the task's mount namespace:
+ * the true path as the container sees it, whatever the memory of the caller says, and the same
+ * one from within a chroot. Names are appended leaf first, each ended by a NUL
+ * ("bash\0bin\0usr\0"), one copy per name; user space turns them round (record_normalise()).
+ * "/" is one empty name.
  */
 #ifndef EBPFMON_PATH_BPF_H
 #define EBPFMON_PATH_BPF_H
 
 #include "ev.bpf.h"
 
-#define PATH_DEPTH	100	/* names and mounts; deeper paths lose their beginning, and say so */
-#define PATH_LIMIT	4096	/* bytes */
+#define PATH_STEPS	100	/* names and mounts in one call of path_walk() */
+#define PATH_ROUNDS	24	/* calls: 4096 bytes hold 2048 names */
+#define PATH_LIMIT	4096	/* bytes; longer paths lose their beginning, and say so */
 
 enum walk { WALK_ON, WALK_END };
 
-static __always_inline struct vfsmount *mount_vfs(struct mount *m)
+__inline_always struct mount *real_mount(struct vfsmount *mnt)
 {
-	return (void *)m + bpf_core_field_offset(struct mount, mnt);
+	return (void *)mnt - bpf_core_field_offset(struct mount, mnt);
 }
 
 /* At the root of a mount: on to where it is mounted. */
-static __always_inline enum walk walk_cross(struct scratch *s)
+__inline_always enum walk walk_cross(struct scratch *s)
 {
-	struct mount *m = (void *)s->walk_mnt - bpf_core_field_offset(struct mount, mnt);
+	struct mount *m = real_mount((struct vfsmount *)s->walk_mnt);
 	struct mount *up = BPF_CORE_READ(m, mnt_parent);
 
 	if (!s->walk_crossed) {
 		s->walk_crossed = 1;
 		s->walk_mount = s->off - s->walk_begin;
 	}
-	if (up == m || !up) {
-		s->walk_flags |= PATH_UNREACHABLE;
+	if (up == m || !up) {	/* detached, or of another namespace? */
+		if ((__u64)BPF_CORE_READ(m, mnt_ns) != s->walk_ns)
+			s->walk_flags |= PATH_UNREACHABLE;
 		return WALK_END;
 	}
 	s->walk_dentry = (__u64)BPF_CORE_READ(m, mnt_mountpoint);
-	s->walk_mnt = (__u64)mount_vfs(up);
+	s->walk_mnt = (__u64)up + bpf_core_field_offset(struct mount, mnt);
 	return WALK_ON;
 }
 
-static __always_inline enum walk walk_step(struct scratch *s)
+__inline_always enum walk walk_step(struct scratch *s)
 {
 	struct dentry *d = (void *)s->walk_dentry, *parent;
 	struct vfsmount *vm = (void *)s->walk_mnt;
 	__u32 off = s->off;
 	long n;
 
-	if (s->walk_dentry == s->walk_root_dentry && s->walk_mnt == s->walk_root_mnt)
-		return WALK_END;
 	if (vm && d == BPF_CORE_READ(vm, mnt_root))
 		return walk_cross(s);
 	if (off >= SCRATCH_TAIL || off - s->walk_begin > PATH_LIMIT) {
@@ -68,28 +69,39 @@ static __always_inline enum walk walk_step(struct scratch *s)
 }
 
 /*
- * Appends the names from @dentry on @mnt up to (@root_dentry, @root_mnt) at s->off. A function of
- * its own, with numbers as arguments: verified once, whoever calls it, and accepted by 5.10, which
- * has no bpf_loop(). Returns the bytes taken; walk_mount and walk_flags hold what else it found.
+ * Some steps of a walk whose state is in the scratch space. A function of its own, without
+ * arguments: verified once, whoever calls it, and accepted by 5.10, which has no bpf_loop().
  */
-__attribute__((noinline)) int path_walk(__u64 dentry, __u64 mnt, __u64 root_dentry, __u64 root_mnt)
+__attribute__((noinline)) int path_walk(void)
 {
 	struct scratch *s = scratch_get();
-	__u32 off;
-	int i;
 
 	if (!s)
-		return 0;
-	s->walk_begin = s->off;
-	s->walk_dentry = dentry;
-	s->walk_mnt = mnt;
-	s->walk_root_dentry = root_dentry;
-	s->walk_root_mnt = root_mnt;
-	s->walk_mount = s->walk_crossed = s->walk_flags = 0;
-	for (i = 0; i < PATH_DEPTH; i++)
+		return WALK_END;
+	for (int i = 0; i < PATH_STEPS; i++)
 		if (walk_step(s) == WALK_END)
-			break;
-	if (i == PATH_DEPTH)
+			return WALK_END;
+	return WALK_ON;
+}
+
+/*
+ * Appends the names from @dentry on @mnt up to the root at s->off. Returns the bytes taken;
+ * walk_mount (how many of them lie below the file's own mount) and walk_flags say what it found.
+ */
+__inline_always __u32 path_walk_to_root(struct scratch *s, struct dentry *dentry, struct vfsmount *mnt)
+{
+	struct task_struct *t = (struct task_struct *)bpf_get_current_task();
+	int i, state = WALK_ON;
+	__u32 off;
+
+	s->walk_begin = s->off;
+	s->walk_dentry = (__u64)dentry;
+	s->walk_mnt = (__u64)mnt;
+	s->walk_ns = (__u64)BPF_CORE_READ(t, nsproxy, mnt_ns);
+	s->walk_mount = s->walk_crossed = s->walk_flags = 0;
+	for (i = 0; i < PATH_ROUNDS && state == WALK_ON; i++)
+		state = path_walk();
+	if (state == WALK_ON)
 		s->walk_flags |= PATH_TRUNCATED;
 	off = s->off;
 	if (off == s->walk_begin && off < SCRATCH_TAIL) {
@@ -97,16 +109,8 @@ __attribute__((noinline)) int path_walk(__u64 dentry, __u64 mnt, __u64 root_dent
 		s->off = off + 1;
 	}
 	if (!s->walk_crossed)
-		s->walk_mount = s->off - s->walk_begin;	/* the mount of the task's root itself */
+		s->walk_mount = s->off - s->walk_begin;
 	return s->off - s->walk_begin;
-}
-
-__inline_always int path_walk_to_root(struct dentry *dentry, struct vfsmount *mnt)
-{
-	struct task_struct *t = (struct task_struct *)bpf_get_current_task();
-
-	return path_walk((__u64)dentry, (__u64)mnt, (__u64)BPF_CORE_READ(t, fs, root.dentry),
-			 (__u64)BPF_CORE_READ(t, fs, root.mnt));
 }
 
 /* The path of (@dentry, @mnt) into @ref; @mount, when wanted, becomes its prefix that is the mount point. */
@@ -114,7 +118,7 @@ __inline_always __u32 tail_path(struct scratch *s, struct ev_ref *ref, struct ev
 				struct dentry *dentry, struct vfsmount *mnt)
 {
 	__u32 off = s->off;
-	__u32 len = path_walk_to_root(dentry, mnt);
+	__u32 len = path_walk_to_root(s, dentry, mnt);
 	__u32 flags = s->walk_flags;
 
 	ref->off = off;
@@ -150,46 +154,59 @@ __inline_always struct file *fd_file(int fd)
 
 #define EV_AT_FDCWD -100
 
+/* The directory that an argument beginning with @first is relative to. */
+__inline_always void path_base(struct path *base, char first, int dirfd)
+{
+	struct task_struct *t = (struct task_struct *)bpf_get_current_task();
+	struct file *f;
+
+	if (first == '/') {
+		base->dentry = BPF_CORE_READ(t, fs, root.dentry);
+		base->mnt = BPF_CORE_READ(t, fs, root.mnt);
+	} else if (dirfd == EV_AT_FDCWD) {
+		base->dentry = BPF_CORE_READ(t, fs, pwd.dentry);
+		base->mnt = BPF_CORE_READ(t, fs, pwd.mnt);
+	} else {
+		f = fd_file(dirfd);
+		if (!f)
+			return;
+		base->dentry = BPF_CORE_READ(f, f_path.dentry);
+		base->mnt = BPF_CORE_READ(f, f_path.mnt);
+	}
+}
+
 /*
  * A path argument of a *at() call: the string, then the directory that it is relative to, walked.
- * For calls that leave no object behind to ask (unlink, a failed open). Returns path flags.
+ * For calls that leave no object behind to ask (unlink, a failed open). An absolute one stands
+ * alone; in a chroot it becomes relative ("./" before it) to the task's root. Returns path flags.
  */
 __inline_always __u32 tail_path_at(struct scratch *s, struct ev_ref *ref, int dirfd, const void *ustr)
 {
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	__u32 begin = s->off, flags = PATH_ARGUMENT;
 	struct path base = {};
-	char first = 0;
-	void *dst = tail_room(s);
-	long n = dst && ustr ? bpf_probe_read_user_str(dst, 4096, ustr) : -1;
-	struct file *f;
+	char *dst = tail_room(s);
+	__u32 end;
+	long n;
 
-	ref->off = begin;
-	if (n <= 0) {
-		flags |= PATH_UNREADABLE;
-		if (ustr)
-			return flags;	/* no string at all */
-	} else {
-		s->off += n;
-		bpf_probe_read_kernel(&first, 1, dst);
+	ref->off = begin + 1;
+	if (!dst)
+		return flags | PATH_TRUNCATED;
+	dst[0] = '.';
+	n = bpf_probe_read_user_str(dst + 1, 4096, ustr);
+	if (n <= 0)
+		return flags | PATH_UNREADABLE;
+	s->off = end = begin + 1 + n;
+	path_base(&base, dst[1], dirfd);
+	if (base.dentry) {
+		__u32 len = path_walk_to_root(s, base.dentry, base.mnt);
+
+		flags |= s->walk_flags;
+		if (dst[1] == '/' && len == 1)
+			s->off = end;
+		else if (dst[1] == '/')
+			ref->off = begin;
 	}
-	if (first != '/') {
-		if (dirfd == EV_AT_FDCWD) {
-			base.dentry = BPF_CORE_READ(task, fs, pwd.dentry);
-			base.mnt = BPF_CORE_READ(task, fs, pwd.mnt);
-		} else {
-			f = fd_file(dirfd);
-			if (f) {
-				base.dentry = BPF_CORE_READ(f, f_path.dentry);
-				base.mnt = BPF_CORE_READ(f, f_path.mnt);
-			}
-		}
-		if (base.dentry) {
-			path_walk_to_root(base.dentry, base.mnt);
-			flags |= s->walk_flags;
-		}
-	}
-	ref->len = s->off - begin;
+	ref->len = s->off - ref->off;
 	return flags;
 }
 

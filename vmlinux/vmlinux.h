@@ -133,6 +133,7 @@ struct mount {
 	struct mount *mnt_parent;
 	struct dentry *mnt_mountpoint;
 	struct vfsmount mnt;
+	struct mnt_namespace *mnt_ns;
 	int mnt_id;
 };
 
@@ -160,6 +161,7 @@ struct files_struct {
 };
 
 struct fs_struct {
+	int umask;
 	struct path root, pwd;
 };
 
