@@ -85,12 +85,13 @@ __attribute__((noinline)) int path_walk(void)
 }
 
 /*
- * Appends the names from @dentry on @mnt up to the root at s->off. Returns the bytes taken;
- * walk_mount (how many of them lie below the file's own mount) and walk_flags say what it found.
+ * Appends the names from @dentry on @mnt up to the root of @t's namespace at s->off. Returns the
+ * bytes taken; walk_mount (how many of them lie below the file's own mount) and walk_flags say
+ * what it found.
  */
-__inline_always __u32 path_walk_to_root(struct scratch *s, struct dentry *dentry, struct vfsmount *mnt)
+__inline_always __u32 path_walk_for(struct scratch *s, struct task_struct *t, struct dentry *dentry,
+				    struct vfsmount *mnt)
 {
-	struct task_struct *t = (struct task_struct *)bpf_get_current_task();
 	int i, state = WALK_ON;
 	__u32 off;
 
@@ -111,6 +112,11 @@ __inline_always __u32 path_walk_to_root(struct scratch *s, struct dentry *dentry
 	if (!s->walk_crossed)
 		s->walk_mount = s->off - s->walk_begin;
 	return s->off - s->walk_begin;
+}
+
+__inline_always __u32 path_walk_to_root(struct scratch *s, struct dentry *dentry, struct vfsmount *mnt)
+{
+	return path_walk_for(s, (struct task_struct *)bpf_get_current_task(), dentry, mnt);
 }
 
 /* The path of (@dentry, @mnt) into @ref; @mount, when wanted, becomes its prefix that is the mount point. */

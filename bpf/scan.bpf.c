@@ -12,8 +12,7 @@ static __always_inline void walk_for(struct scratch *s, struct ev_ref *ref, stru
 {
 	__u32 off = s->off;
 
-	ref->len = path_walk((__u64)dentry, (__u64)mnt, (__u64)BPF_CORE_READ(t, fs, root.dentry),
-			     (__u64)BPF_CORE_READ(t, fs, root.mnt));
+	ref->len = path_walk_for(s, t, dentry, mnt);
 	ref->off = off;
 }
 

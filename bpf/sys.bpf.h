@@ -35,6 +35,8 @@ struct {
 #define COMPAT_execve	11
 #define COMPAT_clone	120
 #define COMPAT_vfork	190
+#define COMPAT_truncate64	193
+#define COMPAT_ftruncate64	194
 #if defined(__TARGET_ARCH_x86)
 #define COMPAT_old_mmap		90	/* arguments in memory */
 #define COMPAT_exit_group	252

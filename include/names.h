@@ -30,9 +30,10 @@ enum ev_pathflags {
 	PATH_ARGUMENT	 = 1 << 0,	/* from the call's argument and the directory it is relative to: no object to ask */
 	PATH_LOOKUP	 = 1 << 1,	/* ... and symbolic links in it resolved afterwards, from user space */
 	PATH_DELETED	 = 1 << 2,	/* no name leads to the file any more */
-	PATH_UNREACHABLE = 1 << 3,	/* the walk did not end at the process's root */
+	PATH_UNREACHABLE = 1 << 3,	/* not below the root of the process's mount namespace */
 	PATH_TRUNCATED	 = 1 << 4,	/* too long or too deep: the beginning is missing */
 	PATH_UNREADABLE  = 1 << 5,	/* the argument's memory could not be read */
+	PATH_FOLLOW	 = 1 << 6,	/* with PATH_ARGUMENT: the call follows a symbolic link at the end, too */
 };
 
 #endif

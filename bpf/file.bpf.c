@@ -1,0 +1,824 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Files: opening, reading and writing, and changes to the tree. All at the exit of system calls:
+ * a call that leaves a descriptor is told from the kernel's own file, the others from their
+ * arguments (PATH_ARGUMENT) and the directory that these are relative to.
+ */
+#include "io.bpf.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+#define O_WRONLY	01
+#define O_CREAT		0100
+#define O_EXCL		0200
+#define O_NOCTTY	0400
+#define O_TRUNC		01000
+#if defined(__TARGET_ARCH_x86)
+#define O_LARGEFILE	0100000
+#define O_NOFOLLOW	0400000
+#elif defined(__TARGET_ARCH_arm64)
+#define O_LARGEFILE	0400000
+#define O_NOFOLLOW	0100000
+#endif
+#ifndef __NR_fchmodat2	/* newer than the headers of Debian 12 */
+#define __NR_fchmodat2		452
+#endif
+#define AT_SYMLINK_NOFOLLOW	0x100
+#define AT_REMOVEDIR		0x200
+#define AT_SYMLINK_FOLLOW	0x400
+#define MOVE_MOUNT_T_SYMLINKS	0x10
+#define UMOUNT_NOFOLLOW		8
+
+/* ---- which open file is it ---- */
+
+/*
+ * Identity numbers of open files. A struct file is soon used again at the same address: an entry
+ * is good as long as what the file leads to is the same, and every open that is seen replaces it.
+ * That a stale entry's place is taken by an unseen open of the very same name is harmless: the
+ * number then still leads to the right path. Entries pushed out get a new number when used again.
+ */
+struct file_ident {
+	__u64 id;
+	__u64 dentry, mnt, inode;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 65536);
+	__type(key, __u64);	/* address of the struct file */
+	__type(value, struct file_ident);
+} file_ids SEC(".maps");
+
+/* How many numbers each CPU has given. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} file_ids_given SEC(".maps");
+
+/* A number that no other open file has had. */
+static __always_inline __u64 ident_number(void)
+{
+	__u32 zero = 0;
+	__u64 *n = bpf_map_lookup_elem(&file_ids_given, &zero);
+
+	return n ? (__u64)(bpf_get_smp_processor_id() + 1) << 44 | ++*n : 0;
+}
+
+static __always_inline void ident_of(struct file_ident *i, struct file *f)
+{
+	i->dentry = (__u64)BPF_CORE_READ(f, f_path.dentry);
+	i->mnt = (__u64)BPF_CORE_READ(f, f_path.mnt);
+	i->inode = (__u64)BPF_CORE_READ(f, f_inode);
+}
+
+/* The number of an open file; 0: it has none. */
+static __always_inline __u64 ident_find(struct file *f)
+{
+	__u64 addr = (__u64)f;
+	struct file_ident *have = bpf_map_lookup_elem(&file_ids, &addr), now = {};
+
+	if (!have)
+		return 0;
+	ident_of(&now, f);
+	return have->dentry == now.dentry && have->mnt == now.mnt && have->inode == now.inode ? have->id : 0;
+}
+
+static __always_inline __u64 ident_give(struct file *f)
+{
+	__u64 addr = (__u64)f;
+	struct file_ident i = {};
+
+	i.id = ident_number();
+	ident_of(&i, f);
+	bpf_map_update_elem(&file_ids, &addr, &i, BPF_ANY);
+	return i.id;
+}
+
+static __always_inline void ident_forget(struct file *f)
+{
+	__u64 addr = (__u64)f;
+
+	bpf_map_delete_elem(&file_ids, &addr);
+}
+
+static __always_inline __u32 mode_kind(__u32 mode)
+{
+	switch (mode & S_IFMT) {
+	case S_IFREG:	return FILEKIND_REGULAR;
+	case S_IFDIR:	return FILEKIND_DIRECTORY;
+	case S_IFLNK:	return FILEKIND_SYMLINK;
+	case S_IFCHR:	return FILEKIND_CHARDEV;
+	case S_IFBLK:	return FILEKIND_BLOCKDEV;
+	case S_IFIFO:	return FILEKIND_FIFO;
+	case S_IFSOCK:	return FILEKIND_SOCKET;
+	}
+	return FILEKIND_OTHER;
+}
+
+static __always_inline __u32 file_kind(struct file *f)
+{
+	struct inode *inode = BPF_CORE_READ(f, f_inode);
+
+	if (BPF_CORE_READ(inode, i_sb, s_magic) == ANON_INODE_FS_MAGIC)
+		return FILEKIND_ANON;
+	return mode_kind(BPF_CORE_READ(inode, i_mode));
+}
+
+/* ---- FILE_ID: the fields with which every event of a file begins ---- */
+
+struct file_id {
+	struct ev_hdr hdr;
+	evt_path path;
+	evt_str mount;
+	evt_u32 mount_id;
+	evt_fstype fs;
+	evt_dev dev;
+	evt_u64 ino;
+	evt_pathflags path_flags;
+};
+
+#define FILE_ID_ASSERT(name) \
+	_Static_assert(__builtin_offsetof(struct ev_file_##name, path_flags) == \
+		       __builtin_offsetof(struct file_id, path_flags), "FILE_ID comes first")
+FILE_ID_ASSERT(open);
+FILE_ID_ASSERT(inherit);
+FILE_ID_ASSERT(io);
+FILE_ID_ASSERT(mount);
+
+/* All but the path. */
+static __always_inline void file_id_numbers(struct file_id *id, struct file *f)
+{
+	struct inode *inode = BPF_CORE_READ(f, f_inode);
+	struct super_block *sb = BPF_CORE_READ(inode, i_sb);
+	struct mount *m = real_mount(BPF_CORE_READ(f, f_path.mnt));
+
+	id->mount_id = BPF_CORE_READ(m, mnt_id);
+	id->fs = BPF_CORE_READ(sb, s_magic);
+	id->dev = BPF_CORE_READ(sb, s_dev);
+	id->ino = BPF_CORE_READ(inode, i_ino);
+}
+
+static __always_inline void file_id_fill(struct scratch *s, struct file *f)
+{
+	struct file_id *id = (struct file_id *)s->buf;
+
+	file_id_numbers(id, f);
+	id->path_flags = tail_file_path(s, &id->path, &id->mount, f);
+}
+
+/* ---- reading and writing ---- */
+
+struct io_key {
+	__u64 cgroup;
+	__u64 file;	/* identity number; 0: closed by another thread during the call */
+	__u32 tgid;
+	__u32 start;	/* low bits of the start time; bit 31: set-up phase */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__type(key, struct io_key);
+	__type(value, struct ev_file_io);
+} file_io SEC(".maps");
+
+/* A new record is written here first: too big for the stack beside what else is there. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct ev_file_io);
+} file_io_new SEC(".maps");
+
+static __always_inline void io_key_fill(struct io_key *k, __u64 file)
+{
+	struct task_struct *t = (struct task_struct *)bpf_get_current_task();
+
+	k->cgroup = bpf_get_current_cgroup_id();
+	k->file = file;
+	k->tgid = bpf_get_current_pid_tgid() >> 32;
+	k->start = (task_start(t) >> 10 & ~(1u << 31)) | (task_in_setup(k->tgid) ? 1u << 31 : 0);
+}
+
+static __always_inline void io_add(struct ev_file_io *v, __u32 dir, __u64 bytes)
+{
+	switch (dir) {
+	case IO_READ:
+		__sync_fetch_and_add(&v->reads, 1);
+		__sync_fetch_and_add(&v->read_bytes, bytes);
+		break;
+	case IO_WRITE:
+		__sync_fetch_and_add(&v->writes, 1);
+		__sync_fetch_and_add(&v->written_bytes, bytes);
+		break;
+	case IO_MMAP:
+		__sync_fetch_and_add(&v->mmaps, 1);
+		break;
+	}
+}
+
+/*
+ * First use of a file whose opening was not seen: from before, from outside, or passed on. Its
+ * record is sent whenever there are counters to be joined with it.
+ */
+static __always_inline __u64 file_adopt(struct file *f)
+{
+	struct scratch *s = ev_begin_always(EV_file_inherit, sizeof(struct ev_file_inherit));
+	struct ev_file_inherit *e;
+	__u64 id = ident_give(f);
+
+	if (!s)
+		return id;
+	e = (struct ev_file_inherit *)s->buf;
+	e->file = id;
+	e->kind = file_kind(f);
+	file_id_fill(s, f);
+	ev_end(s, false);
+	return id;
+}
+
+/* The first use of a file by a process. */
+static __always_inline void io_first(struct file *f, __u64 id, __u32 dir, __u64 bytes)
+{
+	struct ev_file_io *v, *old;
+	struct io_key k = {};
+	__u32 zero = 0;
+
+	v = bpf_map_lookup_elem(&file_io_new, &zero);
+	if (!v)
+		return;
+	__builtin_memset(v, 0, sizeof(*v));
+	ev_header(&v->hdr, EV_file_io, sizeof(*v));
+	if (!filter_task(v->hdr.pid, v->hdr.uid, v->hdr.comm))
+		return;
+	if (f) {
+		file_id_numbers((struct file_id *)v, f);
+		if (!id)
+			id = file_adopt(f);
+	}
+	v->file = id;
+	io_add(v, dir, bytes);
+	io_key_fill(&k, id);
+	if (bpf_map_update_elem(&file_io, &k, v, BPF_NOEXIST) == 0)
+		return;
+	/* another CPU was first, or the map is full: then this one call travels by itself */
+	old = bpf_map_lookup_elem(&file_io, &k);
+	if (old)
+		io_add(old, dir, bytes);
+	else
+		ev_output(v, EV_file_io, sizeof(*v), false);
+}
+
+/* Accounts one end. A function of its own: verified once, not for every way to either end. */
+__attribute__((noinline)) int io_account(__u64 file, __u32 dir, __u64 bytes)
+{
+	struct file *f = (struct file *)file;
+	__u64 id = f ? ident_find(f) : 0;
+	struct ev_file_io *v = NULL;
+	struct io_key k = {};
+
+	if (id || !f) {
+		io_key_fill(&k, id);
+		v = bpf_map_lookup_elem(&file_io, &k);
+	}
+	if (v)
+		io_add(v, dir, bytes);
+	else
+		io_first(f, id, dir, bytes);
+	return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(file_io_exit, struct pt_regs *regs, long ret)
+{
+	struct io_ends ends;
+	struct sys_call c;
+
+	sys_read(&c, regs);
+	if (ev_enabled(EV_file_io)) {
+		io_ends(&ends, &c, ret);
+		for (int i = 0; i < 2; i++)
+			if (ends.end[i].dir && ends.end[i].class <= IO_FILE)
+				io_account((__u64)ends.end[i].file, ends.end[i].dir, ends.end[i].bytes);
+	}
+	sys_next(ctx, EVS_file, c.nr);
+	return 0;
+}
+
+/* ---- opening ---- */
+
+/*
+ * A new file has come to a used address: what this process did with the file that was there is
+ * final. It leaves now, so that a process that opens files all day does not fill the map.
+ */
+static __always_inline void io_retire(struct file *f)
+{
+	__u64 addr = (__u64)f;
+	struct file_ident *old = bpf_map_lookup_elem(&file_ids, &addr);
+	struct ev_file_io *v;
+	struct io_key k = {};
+
+	if (!old)
+		return;
+	io_key_fill(&k, old->id);
+	v = bpf_map_lookup_elem(&file_io, &k);
+	if (v && bpf_ringbuf_output(&ring, v, sizeof(*v), BPF_RB_NO_WAKEUP) == 0)
+		bpf_map_delete_elem(&file_io, &k);
+}
+
+/* The flags argument of an open. */
+static __always_inline __u32 open_flags(const struct sys_call *c)
+{
+	__u64 flags = 0;
+
+	switch (c->nr) {
+#ifdef __NR_open
+	case __NR_open:
+		return c->a[1];
+	case __NR_creat:
+		return O_CREAT | O_WRONLY | O_TRUNC;
+#endif
+	case __NR_openat2:	/* struct open_how begins with it */
+		bpf_probe_read_user(&flags, sizeof(flags), (void *)c->a[2]);
+		return flags;
+	}
+	return c->a[2];
+}
+
+static __always_inline void open_argument(struct scratch *s, const struct sys_call *c, __u32 flags)
+{
+	struct file_id *id = (struct file_id *)s->buf;
+	bool at = c->nr == __NR_openat || c->nr == __NR_openat2;
+
+	if (c->nr == __NR_open_by_handle_at)	/* a handle is no path */
+		return;
+	id->path_flags = tail_path_at(s, &id->path, at ? (int)c->a[0] : EV_AT_FDCWD,
+				      (void *)(at ? c->a[1] : c->a[0]));
+	if (!(flags & O_NOFOLLOW) && (flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL))
+		id->path_flags |= PATH_FOLLOW;
+}
+
+static __always_inline void open_created(struct file *f)
+{
+	struct scratch *s = ev_begin(EV_file_create, sizeof(struct ev_file_create));
+	struct ev_file_create *e;
+
+	if (!s)
+		return;
+	e = (struct ev_file_create *)s->buf;
+	e->kind = file_kind(f);
+	e->mode = BPF_CORE_READ(f, f_inode, i_mode) & 07777;
+	file_id_fill(s, f);
+	ev_end(s, false);
+}
+
+static __always_inline void open_fill(struct ev_file_open *e, struct file *f, __u32 flags, bool created)
+{
+	e->kind = file_kind(f);
+	e->mode = BPF_CORE_READ(f, f_inode, i_mode) & 07777;
+	/* the kernel keeps all flags but those of the opening itself, and adds O_LARGEFILE always */
+	e->flags = BPF_CORE_READ(f, f_flags) & ~O_LARGEFILE;
+	e->flags |= flags & (O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC);
+	e->created = created;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(file_open, struct pt_regs *regs, long ret)
+{
+	bool io = ev_enabled(EV_file_io), created = false;
+	struct ev_file_open *e;
+	struct file *f = NULL;
+	struct scratch *s;
+	struct sys_call c;
+	__u32 flags;
+
+	sys_read(&c, regs);
+	flags = open_flags(&c);
+	if (ret >= 0)
+		f = fd_file(ret);
+	if (f) {
+		created = BPF_CORE_READ(f, f_mode) & FMODE_CREATED;
+		if (io)
+			io_retire(f);
+	}
+	s = ev_begin(EV_file_open, sizeof(*e));
+	if (s) {
+		e = (struct ev_file_open *)s->buf;
+		e->fd = ret;
+		e->flags = flags;
+		if (ret < 0) {
+			e->err = -ret;
+			e->fd = -1;
+		}
+		if (f) {
+			open_fill(e, f, flags, created);
+			e->file = io ? ident_give(f) : 0;
+			file_id_fill(s, f);
+		} else {	/* it failed, or another thread has closed it already */
+			open_argument(s, &c, flags);
+		}
+		ev_end(s, false);
+	} else if (f && io) {
+		ident_forget(f);	/* whoever uses it first tells what it is */
+	}
+	if (created)
+		open_created(f);
+	sys_next(ctx, EVS_file, c.nr);
+	return 0;
+}
+
+/* ---- changes to the tree ---- */
+
+/* How a call names its file, and where its other arguments begin. */
+enum form {
+	BY_PATH,	/* path, ... */
+	BY_AT,		/* directory, path, ... */
+	BY_FD,		/* descriptor, ... */
+};
+
+static const volatile __u8 forms[EV_NR_SYSCALLS] = {
+	[__NR_mknodat]		= BY_AT,
+	[__NR_renameat]		= BY_AT,
+	[__NR_renameat2]	= BY_AT,
+	[__NR_unlinkat]		= BY_AT,
+	[__NR_mkdirat]		= BY_AT,
+	[__NR_linkat]		= BY_AT,
+	[__NR_fchmodat]		= BY_AT,
+	[__NR_fchownat]		= BY_AT,
+	[__NR_open_tree]	= BY_AT,
+	[__NR_fchmodat2]	= BY_AT,
+	[__NR_mount_setattr]= BY_AT,
+	[__NR_fchmod]		= BY_FD,
+	[__NR_fchown]		= BY_FD,
+	[__NR_ftruncate]	= BY_FD,
+};
+
+struct target {
+	__u32 form;
+	int fd;			/* of the file, or of the directory */
+	const void *path;
+	__u64 rest[3];		/* the arguments after that */
+};
+
+static __always_inline void target_read(struct target *t, const struct sys_call *c)
+{
+	bool at;
+
+	t->form = c->nr < EV_NR_SYSCALLS ? forms[c->nr] : BY_PATH;
+	at = t->form == BY_AT;
+	t->fd = t->form == BY_PATH ? EV_AT_FDCWD : (int)c->a[0];
+	t->path = (void *)(at ? c->a[1] : c->a[0]);
+	t->rest[0] = at ? c->a[2] : c->a[1];
+	t->rest[1] = at ? c->a[3] : c->a[2];
+	t->rest[2] = at ? c->a[4] : c->a[3];
+}
+
+/* AT_EMPTY_PATH: the descriptor itself is meant. (Without that flag the call fails.) */
+static __always_inline bool target_is_fd(const struct target *t)
+{
+	char first = 0;
+
+	if (t->form != BY_AT || t->fd < 0)
+		return t->form == BY_FD;
+	return !t->path || (bpf_probe_read_user(&first, 1, t->path) == 0 && !first);
+}
+
+/* @follow: PATH_FOLLOW when the call follows a symbolic link at the end of the path. */
+static __always_inline void target_fill(struct scratch *s, const struct target *t, __u32 follow)
+{
+	struct file_id *id = (struct file_id *)s->buf;
+	struct file *f;
+
+	if (target_is_fd(t)) {
+		f = fd_file(t->fd);
+		if (f)
+			file_id_fill(s, f);
+		return;
+	}
+	id->path_flags = tail_path_at(s, &id->path, t->fd, t->path) | follow;
+}
+
+#define ERR(ret) ((ret) < 0 ? -(ret) : 0)
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(file_create, struct pt_regs *regs, long ret)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct ev_file_create *e;
+	struct target t;
+	struct scratch *s;
+	struct sys_call c;
+
+	sys_read(&c, regs);
+	s = ev_begin(EV_file_create, sizeof(*e));
+	if (s) {
+		target_read(&t, &c);
+		e = (struct ev_file_create *)s->buf;
+		e->kind = t.rest[0] & S_IFMT ? mode_kind(t.rest[0]) : FILEKIND_REGULAR;
+		e->mode = t.rest[0] & 07777 & ~BPF_CORE_READ(task, fs, umask);
+		e->err = ERR(ret);
+		target_fill(s, &t, 0);
+		ev_end(s, false);
+	}
+	sys_next(ctx, EVS_file, c.nr);
+	return 0;
+}
+
+/* The second name of rename and link: rest[0] is the path, or its directory and rest[1] the path. */
+static __always_inline __u32 second_path(struct scratch *s, struct ev_ref *ref, const struct target *t)
+{
+	bool at = t->form == BY_AT;
+
+	return tail_path_at(s, ref, at ? (int)t->rest[0] : EV_AT_FDCWD,
+			    (void *)(at ? t->rest[1] : t->rest[0]));
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(file_rename, struct pt_regs *regs, long ret)
+{
+	struct ev_file_rename *e;
+	struct target t;
+	struct scratch *s;
+	struct sys_call c;
+
+	sys_read(&c, regs);
+	s = ev_begin(EV_file_rename, sizeof(*e));
+	if (s) {
+		target_read(&t, &c);
+		e = (struct ev_file_rename *)s->buf;
+		e->flags = c.nr == __NR_renameat2 ? t.rest[2] : 0;
+		e->err = ERR(ret);
+		target_fill(s, &t, 0);
+		e->target_flags = second_path(s, &e->target, &t);
+		ev_end(s, false);
+	}
+	sys_next(ctx, EVS_file, c.nr);
+	return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(file_link, struct pt_regs *regs, long ret)
+{
+	struct ev_file_link *e;
+	struct target t;
+	struct scratch *s;
+	struct sys_call c;
+	__u32 follow;
+
+	sys_read(&c, regs);
+	s = ev_begin(EV_file_link, sizeof(*e));
+	if (s) {
+		target_read(&t, &c);
+		e = (struct ev_file_link *)s->buf;
+		e->err = ERR(ret);
+		follow = t.form == BY_AT && t.rest[2] & AT_SYMLINK_FOLLOW ? PATH_FOLLOW : 0;
+		target_fill(s, &t, follow);
+		e->target_flags = second_path(s, &e->target, &t);
+		ev_end(s, false);
+	}
+	sys_next(ctx, EVS_file, c.nr);
+	return 0;
+}
+
+/* unlink, rmdir, and unlinkat, which is both: the records are alike. */
+_Static_assert(sizeof(struct ev_file_unlink) == sizeof(struct ev_file_rmdir), "one program makes both");
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(file_unlink, struct pt_regs *regs, long ret)
+{
+	struct ev_file_unlink *e;
+	struct target t;
+	struct scratch *s;
+	struct sys_call c;
+	bool dir;
+
+	sys_read(&c, regs);
+	target_read(&t, &c);
+	dir = t.form == BY_AT && t.rest[0] & AT_REMOVEDIR;
+#ifdef __NR_rmdir
+	dir |= c.nr == __NR_rmdir;
+#endif
+	s = ev_begin(dir ? EV_file_rmdir : EV_file_unlink, sizeof(*e));
+	if (s) {
+		e = (struct ev_file_unlink *)s->buf;
+		e->err = ERR(ret);
+		target_fill(s, &t, 0);
+		ev_end(s, false);
+	}
+	sys_next(ctx, EVS_file, c.nr);
+	return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(file_mkdir, struct pt_regs *regs, long ret)
+{
+	struct ev_file_mkdir *e;
+	struct target t;
+	struct scratch *s;
+	struct sys_call c;
+
+	sys_read(&c, regs);
+	s = ev_begin(EV_file_mkdir, sizeof(*e));
+	if (s) {
+		target_read(&t, &c);
+		e = (struct ev_file_mkdir *)s->buf;
+		e->mode = t.rest[0] & 07777;
+		e->err = ERR(ret);
+		target_fill(s, &t, 0);
+		ev_end(s, false);
+	}
+	sys_next(ctx, EVS_file, c.nr);
+	return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(file_symlink, struct pt_regs *regs, long ret)
+{
+	struct ev_file_symlink *e;
+	struct scratch *s;
+	struct sys_call c;
+	bool at;
+
+	sys_read(&c, regs);
+	s = ev_begin(EV_file_symlink, sizeof(*e));
+	if (s) {
+		e = (struct ev_file_symlink *)s->buf;
+		e->err = ERR(ret);
+		at = c.nr == __NR_symlinkat;
+		tail_ustr(s, &e->content, (void *)c.a[0]);
+		e->path_flags = tail_path_at(s, &e->path, at ? (int)c.a[1] : EV_AT_FDCWD,
+					     (void *)(at ? c.a[2] : c.a[1]));
+		ev_end(s, false);
+	}
+	sys_next(ctx, EVS_file, c.nr);
+	return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(file_chmod, struct pt_regs *regs, long ret)
+{
+	struct ev_file_chmod *e;
+	struct target t;
+	struct scratch *s;
+	struct sys_call c;
+	bool nofollow;
+
+	sys_read(&c, regs);
+	s = ev_begin(EV_file_chmod, sizeof(*e));
+	if (s) {
+		target_read(&t, &c);
+		e = (struct ev_file_chmod *)s->buf;
+		e->mode = t.rest[0] & 07777;
+		e->err = ERR(ret);
+		nofollow = c.nr == __NR_fchmodat2 && t.rest[1] & AT_SYMLINK_NOFOLLOW;
+		target_fill(s, &t, nofollow ? 0 : PATH_FOLLOW);
+		ev_end(s, false);
+	}
+	sys_next(ctx, EVS_file, c.nr);
+	return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(file_chown, struct pt_regs *regs, long ret)
+{
+	struct ev_file_chown *e;
+	struct target t;
+	struct scratch *s;
+	struct sys_call c;
+	bool nofollow;
+
+	sys_read(&c, regs);
+	s = ev_begin(EV_file_chown, sizeof(*e));
+	if (s) {
+		target_read(&t, &c);
+		e = (struct ev_file_chown *)s->buf;
+		e->owner = t.rest[0];
+		e->group = t.rest[1];
+		e->err = ERR(ret);
+		nofollow = t.form == BY_AT && t.rest[2] & AT_SYMLINK_NOFOLLOW;
+#ifdef __NR_lchown
+		nofollow |= c.nr == __NR_lchown;
+#endif
+		target_fill(s, &t, nofollow ? 0 : PATH_FOLLOW);
+		ev_end(s, false);
+	}
+	sys_next(ctx, EVS_file, c.nr);
+	return 0;
+}
+
+/* The 32-bit ABI has the length as one number, or (truncate64) as two: arm's in aligned registers. */
+static __always_inline __s64 truncate_length(const struct target *t, const struct sys_call *c)
+{
+	if (c->abi != EV_ABI_COMPAT)
+		return t->rest[0];
+	if (c->raw != COMPAT_truncate64 && c->raw != COMPAT_ftruncate64)
+		return (__s32)t->rest[0];
+#if defined(__TARGET_ARCH_x86)
+	return t->rest[0] | t->rest[1] << 32;
+#else
+	return t->rest[1] | t->rest[2] << 32;
+#endif
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(file_truncate, struct pt_regs *regs, long ret)
+{
+	struct ev_file_truncate *e;
+	struct target t;
+	struct scratch *s;
+	struct sys_call c;
+
+	sys_read(&c, regs);
+	s = ev_begin(EV_file_truncate, sizeof(*e));
+	if (s) {
+		target_read(&t, &c);
+		e = (struct ev_file_truncate *)s->buf;
+		e->length = truncate_length(&t, &c);
+		e->err = ERR(ret);
+		target_fill(s, &t, PATH_FOLLOW);
+		ev_end(s, false);
+	}
+	sys_next(ctx, EVS_file, c.nr);
+	return 0;
+}
+
+/* ---- mounts ---- */
+
+/* mount(2) and the calls like it name what is mounted, and where. */
+static __always_inline void mount_fill(struct scratch *s, struct ev_file_mount *e, const struct sys_call *c)
+{
+	int at = EV_AT_FDCWD;
+	const void *path = NULL;
+	__u32 follow = PATH_FOLLOW;
+
+	switch (c->nr) {
+	case __NR_mount:
+		e->flags = c->a[3];
+		path = (void *)c->a[1];
+		tail_ustr(s, &e->source, (void *)c->a[0]);
+		tail_ustr(s, &e->type, (void *)c->a[2]);
+		break;
+	case __NR_pivot_root:	/* the new root; the source is where the old one goes */
+		path = (void *)c->a[0];
+		tail_ustr(s, &e->source, (void *)c->a[1]);
+		break;
+	case __NR_move_mount:
+		at = c->a[2];
+		path = (void *)c->a[3];
+		follow = c->a[4] & MOVE_MOUNT_T_SYMLINKS ? PATH_FOLLOW : 0;
+		tail_ustr(s, &e->source, (void *)c->a[1]);
+		break;
+	case __NR_open_tree:
+	case __NR_mount_setattr:
+		at = c->a[0];
+		path = (void *)c->a[1];
+		follow = c->a[2] & AT_SYMLINK_NOFOLLOW ? 0 : PATH_FOLLOW;
+		break;
+	}
+	if (path)
+		e->path_flags = tail_path_at(s, &e->path, at, path) | follow;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(file_mount, struct pt_regs *regs, long ret)
+{
+	struct ev_file_mount *e;
+	struct scratch *s;
+	struct sys_call c;
+
+	sys_read(&c, regs);
+	s = ev_begin(EV_file_mount, sizeof(*e));
+	if (s) {
+		e = (struct ev_file_mount *)s->buf;
+		e->op = EV_SYSNR(c.abi, c.raw);
+		e->err = ERR(ret);
+		mount_fill(s, e, &c);
+		ev_end(s, false);
+	}
+	sys_next(ctx, EVS_file, c.nr);
+	return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(file_umount, struct pt_regs *regs, long ret)
+{
+	struct ev_file_umount *e;
+	struct target t;
+	struct scratch *s;
+	struct sys_call c;
+
+	sys_read(&c, regs);
+	s = ev_begin(EV_file_umount, sizeof(*e));
+	if (s) {
+		target_read(&t, &c);
+		e = (struct ev_file_umount *)s->buf;
+		e->flags = t.rest[0];
+		e->err = ERR(ret);
+		target_fill(s, &t, t.rest[0] & UMOUNT_NOFOLLOW ? 0 : PATH_FOLLOW);
+		ev_end(s, false);
+	}
+	sys_next(ctx, EVS_file, c.nr);
+	return 0;
+}
