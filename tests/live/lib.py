@@ -92,18 +92,11 @@ class Setup:
         """Ends the Docker daemon and removes all files."""
         if self.docker:
             self.docker.close()
-        with contextlib.suppress(OSError):
-            os.rmdir(os.path.join(v2_root(), "ebpfmon-live"))
+        for line in read_text("/proc/self/mounts").splitlines():
+            if line.split()[2].startswith("cgroup"):
+                with contextlib.suppress(OSError):
+                    os.rmdir(os.path.join(line.split()[1], "ebpfmon-live"))
         shutil.rmtree(self.dir, ignore_errors=True)
-
-
-def v2_root():
-    """Where the unified cgroup hierarchy is mounted."""
-    for line in read_text("/proc/self/mounts").splitlines():
-        fields = line.split()
-        if fields[2] == "cgroup2":
-            return fields[1]
-    return "/sys/fs/cgroup"
 
 
 def build_trigger(where):

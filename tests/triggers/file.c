@@ -27,8 +27,13 @@
 
 static const char *kind_name(mode_t mode)
 {
-	return S_ISREG(mode) ? "regular" : S_ISDIR(mode) ? "directory" : S_ISCHR(mode) ? "chardev" :
-	       S_ISBLK(mode) ? "blockdev" : S_ISFIFO(mode) ? "fifo" : S_ISSOCK(mode) ? "socket" : "other";
+	return S_ISREG(mode)	? "regular"
+	       : S_ISDIR(mode)	? "directory"
+	       : S_ISCHR(mode)	? "chardev"
+	       : S_ISBLK(mode)	? "blockdev"
+	       : S_ISFIFO(mode) ? "fifo"
+	       : S_ISSOCK(mode) ? "socket"
+				: "other";
 }
 
 /* Where the descriptor leads, as the kernel says. */
@@ -61,10 +66,13 @@ static void stat_facts(const struct stat *st)
  */
 static int open_fact(int fd, const char *path, int flags, bool created)
 {
-	static const struct { int flag; const char *name; } names[] = {
-		{ O_CREAT, "O_CREAT" }, { O_EXCL, "O_EXCL" }, { O_TRUNC, "O_TRUNC" },
-		{ O_APPEND, "O_APPEND" }, { O_NONBLOCK, "O_NONBLOCK" }, { O_CLOEXEC, "O_CLOEXEC" },
-		{ O_DIRECTORY, "O_DIRECTORY" }, { O_NOFOLLOW, "O_NOFOLLOW" }, { O_PATH, "O_PATH" },
+	static const struct {
+		int flag;
+		const char *name;
+	} names[] = {
+		{O_CREAT, "O_CREAT"},	      {O_EXCL, "O_EXCL"},	  {O_TRUNC, "O_TRUNC"},
+		{O_APPEND, "O_APPEND"},	      {O_NONBLOCK, "O_NONBLOCK"}, {O_CLOEXEC, "O_CLOEXEC"},
+		{O_DIRECTORY, "O_DIRECTORY"}, {O_NOFOLLOW, "O_NOFOLLOW"}, {O_PATH, "O_PATH"},
 	};
 	int err = fd < 0 ? errno : 0;
 	const char *at = NULL;
@@ -136,7 +144,7 @@ static void make(const char *path, size_t size)
 
 static void open_plain(const char *file)
 {
-	struct open_how how = { .flags = O_RDONLY | O_CLOEXEC, .resolve = RESOLVE_NO_MAGICLINKS };
+	struct open_how how = {.flags = O_RDONLY | O_CLOEXEC, .resolve = RESOLVE_NO_MAGICLINKS};
 	const char *fresh = below_base("created"), *excl = below_base("excl");
 	int fd;
 
@@ -174,7 +182,8 @@ static void open_ways(void)
 	must(symlink(below_base("dir/f"), "abslink"));
 	dir = opened("dir", O_RDONLY | O_DIRECTORY);
 	close(open_fact(openat(dir, "f", O_RDONLY), below_base("dir/f"), 0, false));
-	close(open_fact(openat(dir, "../dir/./sub/..//f", O_RDONLY), below_base("dir/f"), 0, false));
+	close(open_fact(openat(dir, "../dir/./sub/..//f", O_RDONLY), below_base("dir/f"), 0,
+			false));
 	close(opened("dir/link", O_RDONLY));
 	close(opened("linkdir/link", O_RDONLY));
 	close(opened("abslink", O_RDONLY));
@@ -189,12 +198,14 @@ static void open_failing(const char *file)
 {
 	open_fact(openat(AT_FDCWD, "/no/such/file", O_RDONLY), "/no/such/file", 0, false);
 	open_fact(openat(AT_FDCWD, "missing", O_RDWR), below_base("missing"), 0, false);
-	open_fact(openat(AT_FDCWD, "dir/../x//./missing", O_RDONLY), below_base("x/missing"), 0, false);
-	open_fact(openat(AT_FDCWD, "f/x", O_RDONLY), below_base("f/x"), 0, false);
-	open_fact(openat(AT_FDCWD, file, O_RDWR | O_CREAT | O_EXCL, 0600), file, O_CREAT | O_EXCL, false);
-	open_fact(openat(AT_FDCWD, "dir", O_WRONLY), below_base("dir"), 0, false);
-	open_fact(openat(AT_FDCWD, "abslink", O_RDONLY | O_NOFOLLOW), below_base("abslink"), O_NOFOLLOW,
+	open_fact(openat(AT_FDCWD, "dir/../x//./missing", O_RDONLY), below_base("x/missing"), 0,
 		  false);
+	open_fact(openat(AT_FDCWD, "f/x", O_RDONLY), below_base("f/x"), 0, false);
+	open_fact(openat(AT_FDCWD, file, O_RDWR | O_CREAT | O_EXCL, 0600), file, O_CREAT | O_EXCL,
+		  false);
+	open_fact(openat(AT_FDCWD, "dir", O_WRONLY), below_base("dir"), 0, false);
+	open_fact(openat(AT_FDCWD, "abslink", O_RDONLY | O_NOFOLLOW), below_base("abslink"),
+		  O_NOFOLLOW, false);
 }
 
 /* Without capabilities a file of mode 000 is refused. */
@@ -229,8 +240,10 @@ static void open_chrooted(void *arg)
 	must(chroot("jail"));
 	must(chdir("/"));
 	close(open_fact(openat(AT_FDCWD, "/etc/f", O_RDONLY), below_base("jail/etc/f"), 0, false));
-	close(open_fact(openat(AT_FDCWD, "etc/../etc/f", O_RDONLY), below_base("jail/etc/f"), 0, false));
-	open_fact(openat(AT_FDCWD, "/etc/missing", O_RDONLY), below_base("jail/etc/missing"), 0, false);
+	close(open_fact(openat(AT_FDCWD, "etc/../etc/f", O_RDONLY), below_base("jail/etc/f"), 0,
+			false));
+	open_fact(openat(AT_FDCWD, "/etc/missing", O_RDONLY), below_base("jail/etc/missing"), 0,
+		  false);
 }
 
 static void run_chroot(int argc, char **argv)
@@ -306,8 +319,8 @@ static void run_deep(int argc, char **argv)
 static void run_names(int argc, char **argv)
 {
 	static const char *const names[] = {
-		"\xff\xfe", "a\nb", "q\"q\\", "tab\t", "\xc3\xa4\xe2\x82\xac", "\x1b[31m", " ", "\xef\x9c\x80",
-		",;'",
+		"\xff\xfe", "a\nb", "q\"q\\",	    "tab\t", "\xc3\xa4\xe2\x82\xac",
+		"\x1b[31m", " ",    "\xef\x9c\x80", ",;'",
 	};
 
 	(void)argc;
@@ -342,7 +355,7 @@ static char buf[65536];
 static void io_single(void)
 {
 	int fd = made(below_base("rw"), 0);
-	struct io io = { 0 };
+	struct io io = {0};
 
 	for (int i = 0; i < 100; i++)
 		io.written_bytes += must(write(fd, buf, 1000 + i));
@@ -361,9 +374,9 @@ static void io_single(void)
 
 static void io_vector(void)
 {
-	struct iovec iov[3] = { { buf, 100 }, { buf, 200 }, { buf, 333 } };
+	struct iovec iov[3] = {{buf, 100}, {buf, 200}, {buf, 333}};
 	int fd = made(below_base("vec"), 0);
-	struct io io = { 0 };
+	struct io io = {0};
 
 	io.written_bytes += must(writev(fd, iov, 3));
 	io.written_bytes += must(pwritev(fd, iov, 2, 1000));
@@ -382,7 +395,7 @@ static void io_vector(void)
 static void io_between(void)
 {
 	int a = made(below_base("from"), 50000), b = made(below_base("to"), 0), p[2];
-	struct io from = { 0 }, to = { 0 };
+	struct io from = {0}, to = {0};
 	long n;
 
 	n = must(sendfile(b, a, NULL, 20000));
@@ -404,7 +417,7 @@ static void io_between(void)
 static void io_mapped(void)
 {
 	int fd = made(below_base("map"), 8192);
-	struct io io = { .mmaps = 2 };
+	struct io io = {.mmaps = 2};
 
 	if (mmap(NULL, 8192, PROT_READ, MAP_PRIVATE, fd, 0) == MAP_FAILED ||
 	    mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 4096) == MAP_FAILED)
@@ -421,13 +434,13 @@ static void io_child(void *arg)
 	must(read(fd, buf, 4000));
 	must(read(fd, buf, 4000));
 	close(fd);
-	io_fact(arg, (struct io){ .reads = 2, .read_bytes = 5000 });
+	io_fact(arg, (struct io){.reads = 2, .read_bytes = 5000});
 }
 
 static void io_often(void)
 {
 	char *path = below_base("often");
-	struct io io = { 0 };
+	struct io io = {0};
 	int fd = made(path, 0);
 
 	io.written_bytes += must(write(fd, buf, 5000));
@@ -447,7 +460,7 @@ static void run_io(int argc, char **argv)
 {
 	(void)argc;
 	(void)argv;
-	open_ended("file.io");		/* what is written to standard output is a file's as well, maybe */
+	open_ended("file.io"); /* what is written to standard output is a file's as well, maybe */
 	io_single();
 	io_vector();
 	io_between();
@@ -474,8 +487,8 @@ static void run_inherit(int argc, char **argv)
 	fact_str("file.path", below_base("inherited"));
 	fact_str("file.type", "regular");
 	fact_end();
-	open_ended("file.inherit");	/* standard input and output may be files, too */
-	io_fact(below_base("inherited"), (struct io){ .writes = 11, .written_bytes = 1100 });
+	open_ended("file.inherit"); /* standard input and output may be files, too */
+	io_fact(below_base("inherited"), (struct io){.writes = 11, .written_bytes = 1100});
 	open_ended("file.io");
 }
 
@@ -533,11 +546,14 @@ static void run_rename(int argc, char **argv)
 	two_fact("file.rename", "a", "a2", rename("a", "a2"), 0);
 	two_fact("file.rename", "a2", "d/a3", renameat(AT_FDCWD, "a2", dir, "a3"), 0);
 	two_fact("file.rename", "d/a3", "a4", rename("ld/./a3", below_base("a4")), 0);
-	two_fact("file.rename", "la", "lb", rename("la", "lb"), 0);	/* the link, not what it leads to */
-	two_fact("file.rename", "a4", "b", syscall(SYS_renameat2, AT_FDCWD, "a4", AT_FDCWD, "b", 2), 2);
-	two_fact("file.rename", "a4", "b", syscall(SYS_renameat2, AT_FDCWD, "a4", AT_FDCWD, "b", 1), 1);
-	two_fact("file.rename", "b", "a4", rename("b", "a4"), 0);	/* replaces */
-	two_fact("file.rename", "d/e", "e", rename("d/e", "e"), 0);	/* a directory */
+	/* the link, not what it leads to */
+	two_fact("file.rename", "la", "lb", rename("la", "lb"), 0);
+	two_fact("file.rename", "a4", "b", syscall(SYS_renameat2, AT_FDCWD, "a4", AT_FDCWD, "b", 2),
+		 2);
+	two_fact("file.rename", "a4", "b", syscall(SYS_renameat2, AT_FDCWD, "a4", AT_FDCWD, "b", 1),
+		 1);
+	two_fact("file.rename", "b", "a4", rename("b", "a4"), 0); /* replaces */
+	two_fact("file.rename", "d/e", "e", rename("d/e", "e"), 0); /* a directory */
 	two_fact("file.rename", "none", "x", rename("none", "x"), 0);
 	two_fact("file.rename", "e", "a4", rename("e", "a4"), 0);
 	close(dir);
@@ -636,8 +652,9 @@ static void run_link(int argc, char **argv)
 	dir = opened("d", O_RDONLY | O_DIRECTORY);
 	two_fact("file.link", "a", "b", link("a", "b"), 0);
 	two_fact("file.link", "a", "d/c", linkat(AT_FDCWD, "a", dir, "c", 0), 0);
-	two_fact("file.link", "la", "d/l", link("la", "d/l"), 0);	/* the link itself */
-	two_fact("file.link", "a", "f", linkat(AT_FDCWD, "la", AT_FDCWD, "f", AT_SYMLINK_FOLLOW), 0);
+	two_fact("file.link", "la", "d/l", link("la", "d/l"), 0); /* the link itself */
+	two_fact("file.link", "a", "f", linkat(AT_FDCWD, "la", AT_FDCWD, "f", AT_SYMLINK_FOLLOW),
+		 0);
 	two_fact("file.link", "a", "b", link("a", "b"), 0);
 	two_fact("file.link", "none", "x", link("none", "x"), 0);
 	close(dir);
@@ -820,7 +837,8 @@ static void mount_child(void *arg)
 	umount_fact(below_base("b"), 0, umount2("b", 0));
 	umount_fact(below_base("m"), MNT_DETACH, umount2("m", MNT_DETACH));
 	umount_fact(below_base("m"), 0, umount2("m", 0));
-	mount_fact("mount", below_base("none"), "x", "tmpfs", "", mount("x", "none", "tmpfs", 0, NULL));
+	mount_fact("mount", below_base("none"), "x", "tmpfs", "",
+		   mount("x", "none", "tmpfs", 0, NULL));
 	mount_fact("mount", below_base("m"), "x", "nofs", "", mount("x", "m", "nofs", 0, NULL));
 	mount_new_api();
 }
@@ -838,23 +856,23 @@ static void run_mount(int argc, char **argv)
 }
 
 const struct trigger file_triggers[] = {
-	{ "file.open", run_open, NULL, "open, openat, openat2, creat; dirfd, links, .., failures" },
-	{ "file.open.chroot", run_chroot, NULL, "opens in a chroot" },
-	{ "file.open.bind", run_bind, NULL, "opens in bind mounts and on tmpfs" },
-	{ "file.open.deep", run_deep, NULL, "paths of 2 KiB, and 70 directories deep" },
-	{ "file.open.names", run_names, NULL, "names that are no text" },
-	{ "file.io", run_io, NULL, "read, write, p-, -v, sendfile, copy_file_range, splice, mmap" },
-	{ "file.inherit", run_inherit, prepare_inherit, "a file opened before (use -w)" },
-	{ "file.create", run_create, NULL, "open with O_CREAT, mknod" },
-	{ "file.rename", run_rename, NULL, "rename, renameat, renameat2" },
-	{ "file.unlink", run_unlink, NULL, "unlink, unlinkat" },
-	{ "file.mkdir", run_mkdir, NULL, "mkdir, mkdirat" },
-	{ "file.rmdir", run_rmdir, NULL, "rmdir, unlinkat" },
-	{ "file.link", run_link, NULL, "link, linkat" },
-	{ "file.symlink", run_symlink, NULL, "symlink, symlinkat" },
-	{ "file.chmod", run_chmod, NULL, "chmod, fchmod, fchmodat, fchmodat2" },
-	{ "file.chown", run_chown, NULL, "chown, fchown, lchown, fchownat" },
-	{ "file.truncate", run_truncate, NULL, "truncate, ftruncate" },
-	{ "file.mount", run_mount, NULL, "mount, umount2, the new mount calls" },
-	{ NULL, NULL, NULL, NULL },
+	{"file.open", run_open, NULL, "open, openat, openat2, creat; dirfd, links, .., failures"},
+	{"file.open.chroot", run_chroot, NULL, "opens in a chroot"},
+	{"file.open.bind", run_bind, NULL, "opens in bind mounts and on tmpfs"},
+	{"file.open.deep", run_deep, NULL, "paths of 2 KiB, and 70 directories deep"},
+	{"file.open.names", run_names, NULL, "names that are no text"},
+	{"file.io", run_io, NULL, "read, write, p-, -v, sendfile, copy_file_range, splice, mmap"},
+	{"file.inherit", run_inherit, prepare_inherit, "a file opened before (use -w)"},
+	{"file.create", run_create, NULL, "open with O_CREAT, mknod"},
+	{"file.rename", run_rename, NULL, "rename, renameat, renameat2"},
+	{"file.unlink", run_unlink, NULL, "unlink, unlinkat"},
+	{"file.mkdir", run_mkdir, NULL, "mkdir, mkdirat"},
+	{"file.rmdir", run_rmdir, NULL, "rmdir, unlinkat"},
+	{"file.link", run_link, NULL, "link, linkat"},
+	{"file.symlink", run_symlink, NULL, "symlink, symlinkat"},
+	{"file.chmod", run_chmod, NULL, "chmod, fchmod, fchmodat, fchmodat2"},
+	{"file.chown", run_chown, NULL, "chown, fchown, lchown, fchownat"},
+	{"file.truncate", run_truncate, NULL, "truncate, ftruncate"},
+	{"file.mount", run_mount, NULL, "mount, umount2, the new mount calls"},
+	{NULL, NULL, NULL, NULL},
 };

@@ -107,7 +107,7 @@ static void read_end(const char *kind, int fd, ino_t ino, const char *name)
 
 static void run_pipe(int argc, char **argv)
 {
-	struct iovec iov[2] = { { buf, 50 }, { buf, 60 } };
+	struct iovec iov[2] = {{buf, 50}, {buf, 60}};
 	int p[2], q[2];
 	struct ends e;
 	pid_t pid;
@@ -116,7 +116,7 @@ static void run_pipe(int argc, char **argv)
 	(void)argv;
 	must(pipe(p));
 	pipe_fact(inode(p[0]));
-	e = (struct ends){ p[1], inode(p[1]), "pipe", NULL };
+	e = (struct ends){p[1], inode(p[1]), "pipe", NULL};
 	pid = must(fork());
 	if (!pid) {
 		close(p[0]);
@@ -137,7 +137,7 @@ static void run_pipe(int argc, char **argv)
 
 static void fifo_child(void *arg)
 {
-	struct ends e = { .kind = "fifo", .name = arg };
+	struct ends e = {.kind = "fifo", .name = arg};
 
 	e.fd = must(open(arg, O_WRONLY));
 	e.ino = inode(e.fd);
@@ -176,7 +176,9 @@ static socklen_t unix_addr(struct sockaddr_un *sun, const char *name)
 
 static const char *unix_kind(int type)
 {
-	return type == SOCK_STREAM ? "unix_stream" : type == SOCK_DGRAM ? "unix_dgram" : "unix_seqpacket";
+	return type == SOCK_STREAM  ? "unix_stream"
+	       : type == SOCK_DGRAM ? "unix_dgram"
+				    : "unix_seqpacket";
 }
 
 static void name_fact(const char *event, int type, int fd, const char *name, int err)
@@ -243,7 +245,7 @@ static void stream_client(void *arg)
 
 static void stream_server(int type, const char *name)
 {
-	struct client c = { type, name, getpid() };
+	struct client c = {type, name, getpid()};
 	int fd, l = bound(type, name);
 	pid_t pid = spawn(stream_client, &c);
 
@@ -279,7 +281,7 @@ static void dgram_client(void *arg)
 
 static void dgram_server(const char *name)
 {
-	struct client c = { SOCK_DGRAM, name, 0 };
+	struct client c = {SOCK_DGRAM, name, 0};
 	int fd = bound(SOCK_DGRAM, name);
 	long bytes = 0;
 	pid_t pid = spawn(dgram_client, &c);
@@ -304,8 +306,8 @@ static void run_unix(int argc, char **argv)
 	stream_server(SOCK_SEQPACKET, below_base("seq.sock"));
 	dgram_server(below_base("dgram.sock"));
 	dgram_server("@trigger-dgram");
-	close(connected(SOCK_STREAM, below_base("stream.sock"), 0));	/* ECONNREFUSED */
-	close(connected(SOCK_STREAM, below_base("none.sock"), 0));	/* ENOENT */
+	close(connected(SOCK_STREAM, below_base("stream.sock"), 0)); /* ECONNREFUSED */
+	close(connected(SOCK_STREAM, below_base("none.sock"), 0)); /* ENOENT */
 	fd = must(socket(AF_UNIX, SOCK_STREAM, 0));
 	len = unix_addr(&sun, below_base("stream.sock"));
 	if (!bind(fd, (struct sockaddr *)&sun, len))
@@ -391,7 +393,10 @@ static void run_sysv_shm(int argc, char **argv)
 
 static void run_sysv_msg(int argc, char **argv)
 {
-	struct { long type; char text[500]; } m = { .type = 1 };
+	struct {
+		long type;
+		char text[500];
+	} m = {.type = 1};
 	int id = must(msgget(IPC_PRIVATE, IPC_CREAT | 0600));
 	long sent = 0;
 
@@ -414,7 +419,7 @@ static void run_sysv_msg(int argc, char **argv)
 static void run_sysv_sem(int argc, char **argv)
 {
 	int id = must(semget(IPC_PRIVATE, 2, IPC_CREAT | 0600));
-	struct sembuf up = { 0, 1, 0 }, down = { 0, -1, IPC_NOWAIT };
+	struct sembuf up = {0, 1, 0}, down = {0, -1, IPC_NOWAIT};
 
 	(void)argc;
 	(void)argv;
@@ -435,7 +440,7 @@ static void run_sysv_sem(int argc, char **argv)
 
 static void run_mqueue(int argc, char **argv)
 {
-	struct mq_attr attr = { .mq_maxmsg = 10, .mq_msgsize = 512 };
+	struct mq_attr attr = {.mq_maxmsg = 10, .mq_msgsize = 512};
 	char name[64];
 	long bytes = 0;
 	mqd_t q;
@@ -528,8 +533,8 @@ static void wait_killed(void *arg)
 
 static void run_signal(int argc, char **argv)
 {
-	struct sigaction sa = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
-	union sigval val = { .sival_int = 42 };
+	struct sigaction sa = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+	union sigval val = {.sival_int = 42};
 	pid_t pid;
 
 	(void)argc;
@@ -549,7 +554,7 @@ static void run_signal(int argc, char **argv)
 	usleep(50000);
 	must(kill(pid, SIGUSR2));
 	signal_fact("SIGUSR2", "SI_USER", pid);
-	must(kill(pid, 0));			/* sends nothing */
+	must(kill(pid, 0)); /* sends nothing */
 	must(kill(pid, SIGKILL));
 	signal_fact("SIGKILL", "SI_USER", pid);
 	wait_for(pid);
@@ -626,7 +631,7 @@ static void vm_fact(const char *op, pid_t target, long bytes, int err)
 static void run_process_vm(int argc, char **argv)
 {
 	pid_t pid = spawn(wait_killed, NULL);
-	struct iovec here = { buf, 5000 }, there = { buf, 5000 };
+	struct iovec here = {buf, 5000}, there = {buf, 5000};
 
 	(void)argc;
 	(void)argv;
@@ -665,20 +670,20 @@ static void run_pidfd_getfd(int argc, char **argv)
 }
 
 const struct trigger ipc_triggers[] = {
-	{ "ipc.pipe", run_pipe, NULL, "pipe, pipe2, and bytes through them" },
-	{ "ipc.fifo", run_fifo, NULL, "a FIFO between two processes" },
-	{ "ipc.unix", run_unix, NULL, "stream, seqpacket, datagram; path and abstract; failures" },
-	{ "ipc.unix.relative", run_unix_relative, NULL, "a relative socket path" },
-	{ "ipc.socketpair", run_socketpair, NULL, "socketpair" },
-	{ "ipc.sysv.shm", run_sysv_shm, NULL, "System V shared memory" },
-	{ "ipc.sysv.msg", run_sysv_msg, NULL, "System V messages" },
-	{ "ipc.sysv.sem", run_sysv_sem, NULL, "System V semaphores" },
-	{ "ipc.mqueue", run_mqueue, NULL, "a POSIX message queue" },
-	{ "ipc.shm_open", run_shm_open, NULL, "a POSIX shared memory object" },
-	{ "ipc.eventfd", run_eventfd, NULL, "eventfd" },
-	{ "ipc.signal", run_signal, NULL, "kill, tgkill, sigqueue, SIGCHLD" },
-	{ "ipc.ptrace", run_ptrace, NULL, "attach, peek, detach, traceme" },
-	{ "ipc.process_vm", run_process_vm, NULL, "process_vm_readv, process_vm_writev" },
-	{ "ipc.pidfd_getfd", run_pidfd_getfd, NULL, "pidfd_getfd" },
-	{ NULL, NULL, NULL, NULL },
+	{"ipc.pipe", run_pipe, NULL, "pipe, pipe2, and bytes through them"},
+	{"ipc.fifo", run_fifo, NULL, "a FIFO between two processes"},
+	{"ipc.unix", run_unix, NULL, "stream, seqpacket, datagram; path and abstract; failures"},
+	{"ipc.unix.relative", run_unix_relative, NULL, "a relative socket path"},
+	{"ipc.socketpair", run_socketpair, NULL, "socketpair"},
+	{"ipc.sysv.shm", run_sysv_shm, NULL, "System V shared memory"},
+	{"ipc.sysv.msg", run_sysv_msg, NULL, "System V messages"},
+	{"ipc.sysv.sem", run_sysv_sem, NULL, "System V semaphores"},
+	{"ipc.mqueue", run_mqueue, NULL, "a POSIX message queue"},
+	{"ipc.shm_open", run_shm_open, NULL, "a POSIX shared memory object"},
+	{"ipc.eventfd", run_eventfd, NULL, "eventfd"},
+	{"ipc.signal", run_signal, NULL, "kill, tgkill, sigqueue, SIGCHLD"},
+	{"ipc.ptrace", run_ptrace, NULL, "attach, peek, detach, traceme"},
+	{"ipc.process_vm", run_process_vm, NULL, "process_vm_readv, process_vm_writev"},
+	{"ipc.pidfd_getfd", run_pidfd_getfd, NULL, "pidfd_getfd"},
+	{NULL, NULL, NULL, NULL},
 };

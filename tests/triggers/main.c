@@ -18,8 +18,8 @@
 #include "trigger.h"
 
 #define FACTS_SIZE (8 << 20)
-#define FACT_SIZE 262144
-#define MAX_MARKS 32
+#define FACT_SIZE  262144
+#define MAX_MARKS  32
 
 /* Shared by all processes of the trigger. */
 static struct shared {
@@ -28,9 +28,9 @@ static struct shared {
 	int nr_complete, nr_open;
 	char complete[MAX_MARKS][32], open[MAX_MARKS][32];
 	char facts[FACTS_SIZE];
-} *shared;
+} * shared;
 
-static __thread char *cur;	/* FACT_SIZE bytes, the fact being built */
+static __thread char *cur; /* FACT_SIZE bytes, the fact being built */
 static __thread size_t cur_len;
 static __thread pid_t cur_owner;
 static char base_path[4096], exe_path[4096];
@@ -114,7 +114,8 @@ void open_ended(const char *event)
 void fact(const char *event)
 {
 	if (!cur)
-		cur = mmap(NULL, FACT_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		cur = mmap(NULL, FACT_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			   0);
 	if (cur == MAP_FAILED)
 		die("mmap: %m");
 	complete(event);
@@ -219,8 +220,8 @@ char *below_base(const char *name)
 	static int turn;
 	char *buf = bufs[turn++ % 16];
 
-	if (snprintf(buf, sizeof(bufs[0]), "%s/%s", strcmp(base_path, "/") ? base_path : "", name) >=
-	    (int)sizeof(bufs[0]))
+	if (snprintf(buf, sizeof(bufs[0]), "%s/%s", strcmp(base_path, "/") ? base_path : "",
+		     name) >= (int)sizeof(bufs[0]))
 		die("%s: too long", name);
 	return buf;
 }
@@ -263,14 +264,14 @@ bool kernel_at_least(int major, int minor)
 
 void loopback_up(void)
 {
-	struct ifreq ifr = { .ifr_name = "lo" };
+	struct ifreq ifr = {.ifr_name = "lo"};
 	int fd = must(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
 
 	must(ioctl(fd, SIOCGIFFLAGS, &ifr));
 	if (!(ifr.ifr_flags & IFF_UP)) {
 		ifr.ifr_flags |= IFF_UP | IFF_RUNNING;
 		must(ioctl(fd, SIOCSIFFLAGS, &ifr));
-		usleep(200000);		/* ::1 is there a moment later */
+		usleep(200000); /* ::1 is there a moment later */
 	}
 	close(fd);
 }
@@ -311,8 +312,10 @@ static void report(const char *name)
 	const char *sep = "";
 	size_t len;
 
-	len = snprintf(head, sizeof(head), "{\"trigger\":\"%s\",\"pid\":%d,\"exe\":\"%s\",\"base\":\"%s\","
-		       "\"complete\":[", name, getpid(), exe_path, base_path);
+	len = snprintf(head, sizeof(head),
+		       "{\"trigger\":\"%s\",\"pid\":%d,\"exe\":\"%s\",\"base\":\"%s\","
+		       "\"complete\":[",
+		       name, getpid(), exe_path, base_path);
 	for (int i = 0; i < shared->nr_complete; i++) {
 		bool skip = false;
 
@@ -320,7 +323,8 @@ static void report(const char *name)
 			skip |= !strcmp(shared->complete[i], shared->open[j]);
 		if (skip)
 			continue;
-		len += snprintf(head + len, sizeof(head) - len, "%s\"%s\"", sep, shared->complete[i]);
+		len += snprintf(head + len, sizeof(head) - len, "%s\"%s\"", sep,
+				shared->complete[i]);
 		sep = ",";
 	}
 	len += snprintf(head + len, sizeof(head) - len, "],\"facts\":[");
@@ -403,12 +407,13 @@ int main(int argc, char **argv)
 		fprintf(stderr, "trigger: no trigger \"%s\"\n", argv[1]);
 		return 2;
 	}
-	umask(0);	/* modes are as asked for */
+	umask(0); /* modes are as asked for */
 	if (!getcwd(base_path, sizeof(base_path)))
 		die("getcwd: %m");
 	n = must(readlink("/proc/self/exe", exe_path, sizeof(exe_path) - 1));
 	exe_path[n] = 0;
-	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		      0);
 	if (shared == MAP_FAILED)
 		die("mmap: %m");
 	if (t->prepare)
@@ -418,6 +423,6 @@ int main(int argc, char **argv)
 	wait_for_go();
 	t->run(argc - 1, argv + 1);
 	report(t->name);
-	wait_for_go();		/* the harness looks at what is still there */
+	wait_for_go(); /* the harness looks at what is still there */
 	return 0;
 }

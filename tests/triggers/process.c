@@ -39,10 +39,11 @@ static void exit_fact(pid_t pid, int status)
 	fact("process.exit");
 	fact_owner(pid);
 	if (WIFSIGNALED(status))
-		fact_str("process.exit.signal", WTERMSIG(status) == SIGKILL ? "SIGKILL" :
-			 WTERMSIG(status) == SIGSEGV ? "SIGSEGV" :
-			 WTERMSIG(status) == SIGTERM ? "SIGTERM" :
-			 WTERMSIG(status) == SIGABRT ? "SIGABRT" : "?");
+		fact_str("process.exit.signal", WTERMSIG(status) == SIGKILL   ? "SIGKILL"
+						: WTERMSIG(status) == SIGSEGV ? "SIGSEGV"
+						: WTERMSIG(status) == SIGTERM ? "SIGTERM"
+						: WTERMSIG(status) == SIGABRT ? "SIGABRT"
+									      : "?");
 	else
 		fact_int("process.exit.code", WEXITSTATUS(status));
 	fact_bool("process.exit.core_dumped", WIFSIGNALED(status) && WCOREDUMP(status));
@@ -67,7 +68,7 @@ static void *thread_nothing(void *arg)
 
 static void run_fork(int argc, char **argv)
 {
-	struct clone_args args = { .exit_signal = SIGCHLD };
+	struct clone_args args = {.exit_signal = SIGCHLD};
 	static char stack[65536];
 	pthread_t thread;
 	pid_t pid;
@@ -177,8 +178,8 @@ static void exec_script(void)
 {
 	static char text[5000];
 	char *path = below_base("script.sh");
-	char *argv[] = { (char *)"zero", (char *)"one", NULL };
-	char *seen[] = { (char *)self_path(), (char *)"noop", path, (char *)"one", NULL };
+	char *argv[] = {(char *)"zero", (char *)"one", NULL};
+	char *seen[] = {(char *)self_path(), (char *)"noop", path, (char *)"one", NULL};
 	pid_t pid;
 	int len = snprintf(text, sizeof(text), "#!%s noop\necho\n", self_path());
 
@@ -212,7 +213,7 @@ static void exec_long(int nr, int size)
 
 static void exec_memfd(void)
 {
-	char *argv[] = { (char *)"in-memory", (char *)"noop", NULL };
+	char *argv[] = {(char *)"in-memory", (char *)"noop", NULL};
 	int in = must(open(self_path(), O_RDONLY | O_CLOEXEC));
 	int fd = must(memfd_create("payload", MFD_CLOEXEC));
 	static char buf[65536];
@@ -243,7 +244,7 @@ static void exec_memfd(void)
 static void exec_deleted(void)
 {
 	char *path = below_base("gone");
-	char *argv[] = { path, (char *)"noop", NULL };
+	char *argv[] = {path, (char *)"noop", NULL};
 	int in = must(open(self_path(), O_RDONLY | O_CLOEXEC)), out, fd;
 	static char buf[65536];
 	ssize_t n;
@@ -281,7 +282,7 @@ static void *exec_in_thread(void *arg)
 
 static void exec_thread(void)
 {
-	char *argv[] = { (char *)"from-a-thread", (char *)"noop", NULL };
+	char *argv[] = {(char *)"from-a-thread", (char *)"noop", NULL};
 	pthread_t thread;
 	pid_t pid = must(fork());
 
@@ -297,7 +298,7 @@ static void exec_thread(void)
 
 static void exec_spawn(void)
 {
-	char *argv[] = { (char *)"spawned", (char *)"exit", (char *)"6", NULL };
+	char *argv[] = {(char *)"spawned", (char *)"exit", (char *)"6", NULL};
 	pid_t pid;
 
 	must(-posix_spawn(&pid, self_path(), NULL, NULL, argv, environ));
@@ -308,8 +309,9 @@ static void exec_spawn(void)
 
 static void run_exec(int argc, char **argv)
 {
-	char *plain[] = { (char *)"trigger", (char *)"noop", (char *)"", (char *)"b \"c\"\n", NULL };
-	char *bytes[] = { (char *)"trigger", (char *)"noop", (char *)"\xff\xfe", (char *)"\xc3\xa4", NULL };
+	char *plain[] = {(char *)"trigger", (char *)"noop", (char *)"", (char *)"b \"c\"\n", NULL};
+	char *bytes[] = {(char *)"trigger", (char *)"noop", (char *)"\xff\xfe", (char *)"\xc3\xa4",
+			 NULL};
 	pid_t pid;
 
 	(void)argc;
@@ -322,8 +324,8 @@ static void run_exec(int argc, char **argv)
 	fact_end();
 	reap(pid);
 	exec_script();
-	exec_long(60, 60);	/* 3.6 KiB: every tool must keep it whole */
-	exec_long(1000, 100);	/* 100 KiB: may be cut, and says so */
+	exec_long(60, 60); /* 3.6 KiB: every tool must keep it whole */
+	exec_long(1000, 100); /* 100 KiB: may be cut, and says so */
 	exec_memfd();
 	exec_deleted();
 	exec_thread();
@@ -332,7 +334,7 @@ static void run_exec(int argc, char **argv)
 
 static void exec_failed(const char *file, const char *path)
 {
-	char *argv[] = { (char *)"x", NULL };
+	char *argv[] = {(char *)"x", NULL};
 	int err;
 
 	execv(file, argv);
@@ -359,7 +361,7 @@ static void run_exec_failed(int argc, char **argv)
 
 static void *thread_exit_group(void *arg)
 {
-	usleep(50000);	/* the leader is gone by then */
+	usleep(50000); /* the leader is gone by then */
 	syscall(SYS_exit_group, (int)(long)arg);
 	return NULL;
 }
@@ -382,12 +384,13 @@ static void leader_first(void *arg)
 static void end_by_signal(void *arg)
 {
 	int sig = (int)(long)arg;
-	struct rlimit none = { 0, 0 };
+	struct rlimit none = {0, 0};
 
 	setrlimit(RLIMIT_CORE, &none);
 	signal(sig, SIG_DFL);
 	if (sig == SIGSEGV)
-		*(volatile int *)8 = 1;
+		*(volatile char *)mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) =
+			1;
 	else if (sig == SIGABRT)
 		abort();
 	else
@@ -402,8 +405,8 @@ static void end_with(void *arg)
 
 static void run_exit(int argc, char **argv)
 {
-	static const int codes[] = { 0, 1, 7, 255 };
-	static const int sigs[] = { SIGKILL, SIGTERM, SIGSEGV, SIGABRT };
+	static const int codes[] = {0, 1, 7, 255};
+	static const int sigs[] = {SIGKILL, SIGTERM, SIGSEGV, SIGABRT};
 
 	(void)argc;
 	(void)argv;
@@ -418,7 +421,7 @@ static void run_exit(int argc, char **argv)
 /* What the kernel says of the caller's credentials after the call. */
 static void cred_fact(const char *op)
 {
-	struct __user_cap_header_struct hdr = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_header_struct hdr = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct data[2];
 	uid_t r, e, s;
 
@@ -440,7 +443,7 @@ static void cred_fact(const char *op)
 
 static void cred_groups(void *arg)
 {
-	gid_t groups[] = { 7, 8, 9 };
+	gid_t groups[] = {7, 8, 9};
 
 	(void)arg;
 	must(syscall(SYS_setgroups, 3, groups));
@@ -466,7 +469,7 @@ static void cred_reuid(void *arg)
 
 static void cred_capset(void *arg)
 {
-	struct __user_cap_header_struct hdr = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_header_struct hdr = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct data[2];
 
 	(void)arg;
@@ -520,12 +523,12 @@ static void run_namespaces(int argc, char **argv)
 }
 
 const struct trigger process_triggers[] = {
-	{ "process.fork", run_fork, NULL, "fork, vfork, clone, clone3, threads" },
-	{ "process.tree", run_tree, NULL, "three children that stay until told (use -w)" },
-	{ "process.exec", run_exec, NULL, "execve, script, memfd, deleted file, thread, long argv" },
-	{ "process.exec_failed", run_exec_failed, NULL, "ENOENT, EACCES, ENOEXEC, ENOTDIR" },
-	{ "process.exit", run_exit, NULL, "by code, by signal, leader first" },
-	{ "process.credentials", run_credentials, NULL, "set*id, setgroups, capset" },
-	{ "process.namespaces", run_namespaces, NULL, "unshare, setns" },
-	{ NULL, NULL, NULL, NULL },
+	{"process.fork", run_fork, NULL, "fork, vfork, clone, clone3, threads"},
+	{"process.tree", run_tree, NULL, "three children that stay until told (use -w)"},
+	{"process.exec", run_exec, NULL, "execve, script, memfd, deleted file, thread, long argv"},
+	{"process.exec_failed", run_exec_failed, NULL, "ENOENT, EACCES, ENOEXEC, ENOTDIR"},
+	{"process.exit", run_exit, NULL, "by code, by signal, leader first"},
+	{"process.credentials", run_credentials, NULL, "set*id, setgroups, capset"},
+	{"process.namespaces", run_namespaces, NULL, "unshare, setns"},
+	{NULL, NULL, NULL, NULL},
 };

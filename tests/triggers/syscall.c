@@ -42,7 +42,7 @@ static void on_signal(int sig)
 
 static void handle(int sig)
 {
-	struct sigaction sa = { .sa_handler = on_signal };
+	struct sigaction sa = {.sa_handler = on_signal};
 
 	must(sigaction(sig, &sa, NULL));
 }
@@ -50,7 +50,7 @@ static void handle(int sig)
 /* Known calls, successes and failures, one of them both. */
 static void ordinary(void)
 {
-	struct timespec ms = { 0, 1000000 };
+	struct timespec ms = {0, 1000000};
 
 	repeat("getppid", 1000, SYS_getppid, 0, 0, 0);
 	repeat("sched_yield", 123, SYS_sched_yield, 0, 0, 0);
@@ -67,7 +67,7 @@ static void ordinary(void)
 /* A handler runs and returns: rt_sigreturn, whose number reads -1 at its end. */
 static void interrupted(void)
 {
-	struct itimerval t = { .it_value = { 0, 50000 } };
+	struct itimerval t = {.it_value = {0, 50000}};
 
 	handle(SIGALRM);
 	must(setitimer(ITIMER_REAL, &t, NULL));
@@ -110,7 +110,9 @@ static long compat(long nr, long a)
 {
 	long ret;
 
-	__asm__ volatile("int $0x80" : "=a"(ret) : "a"(nr), "b"(a), "c"(0), "d"(0)
+	__asm__ volatile("int $0x80"
+			 : "=a"(ret)
+			 : "a"(nr), "b"(a), "c"(0), "d"(0)
 			 : "memory", "r8", "r9", "r10", "r11");
 	return ret;
 }
@@ -118,7 +120,7 @@ static long compat(long nr, long a)
 static void try_compat(void *arg)
 {
 	(void)arg;
-	_exit(compat(20, 0) == getpid() ? 0 : 1);	/* getpid */
+	_exit(compat(20, 0) == getpid() ? 0 : 1); /* getpid */
 }
 
 /* The 32-bit ABI numbers differently: 64 is getppid there, semget here. */
@@ -153,7 +155,7 @@ static void run_calls(int argc, char **argv)
 	interrupted();
 	never_returning();
 	compat_calls();
-	open_ended("syscall.calls");	/* the program makes others as well */
+	open_ended("syscall.calls"); /* the program makes others as well */
 }
 
 /* Still in pause when the recording ends; the harness stops the recording first. */
@@ -192,8 +194,8 @@ static void run_call(int argc, char **argv)
 }
 
 const struct trigger syscall_triggers[] = {
-	{ "syscall.calls", run_calls, NULL, "counts and errnos, never returning, 32-bit" },
-	{ "syscall.blocked", run_blocked, NULL, "a call still blocked at the end (use -w)" },
-	{ "syscall.call", run_call, NULL, "single calls, for --syscalls=trace" },
-	{ NULL, NULL, NULL, NULL },
+	{"syscall.calls", run_calls, NULL, "counts and errnos, never returning, 32-bit"},
+	{"syscall.blocked", run_blocked, NULL, "a call still blocked at the end (use -w)"},
+	{"syscall.call", run_call, NULL, "single calls, for --syscalls=trace"},
+	{NULL, NULL, NULL, NULL},
 };

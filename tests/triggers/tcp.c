@@ -225,12 +225,12 @@ static void talk(struct talk *t, int times)
 
 static void run_talk(int argc, char **argv)
 {
-	struct talk v4 = { "127.0.0.1", "127.0.0.1", 0, 1000, 2000 };
-	struct talk v6 = { "::1", "::1", 0, 333, 444 };
-	struct talk mapped = { "::ffff:127.0.0.1", "::", 0, 555, 0 };
-	struct talk dual = { "127.0.0.1", "::", 0, 0, 777 };
-	struct talk large = { "127.0.0.1", "127.0.0.1", 0, 50000000, 30000000 };
-	struct talk large6 = { "::1", "::1", 0, 20000000, 10000000 };
+	struct talk v4 = {"127.0.0.1", "127.0.0.1", 0, 1000, 2000};
+	struct talk v6 = {"::1", "::1", 0, 333, 444};
+	struct talk mapped = {"::ffff:127.0.0.1", "::", 0, 555, 0};
+	struct talk dual = {"127.0.0.1", "::", 0, 0, 777};
+	struct talk large = {"127.0.0.1", "127.0.0.1", 0, 50000000, 30000000};
+	struct talk large6 = {"::1", "::1", 0, 20000000, 10000000};
 
 	(void)argc;
 	(void)argv;
@@ -245,8 +245,8 @@ static void run_talk(int argc, char **argv)
 
 static void run_many(int argc, char **argv)
 {
-	struct talk v4 = { "127.0.0.1", "127.0.0.1", 0, 10, 20 };
-	struct talk v6 = { "::1", "::1", 0, 10, 20 };
+	struct talk v4 = {"127.0.0.1", "127.0.0.1", 0, 10, 20};
+	struct talk v6 = {"::1", "::1", 0, 10, 20};
 
 	(void)argc;
 	(void)argv;
@@ -281,7 +281,7 @@ static void nonblocking(const char *text, int port)
 {
 	union addr a = make_addr(text, port);
 	int fd = must(socket(a.sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-	struct pollfd pfd = { .fd = fd, .events = POLLOUT };
+	struct pollfd pfd = {.fd = fd, .events = POLLOUT};
 	int ret = connect(fd, &a.sa, addr_len(&a)), err = 0;
 	socklen_t len = sizeof(err);
 	const char *family;
@@ -322,7 +322,7 @@ static void run_connect(int argc, char **argv)
 	failing("127.0.0.1", free_port("127.0.0.1"));
 	failing("::1", free_port("::1"));
 	failing("::ffff:127.0.0.1", free_port("127.0.0.1"));
-	failing("2001:db8::1", 80);			/* ENETUNREACH without a route */
+	failing("2001:db8::1", 80); /* ENETUNREACH without a route */
 	nonblocking("127.0.0.1", listener_port(l4));
 	nonblocking("::1", listener_port(l6));
 	nonblocking("127.0.0.1", free_port("127.0.0.1"));
@@ -336,7 +336,7 @@ static void reset_client(void *arg)
 	struct talk *t = arg;
 	struct ends e;
 	int fd = connected(t->connect_to, t->port, &e);
-	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+	struct pollfd pfd = {.fd = fd, .events = POLLIN};
 
 	send_all(fd, 1000);
 	must(poll(&pfd, 1, 5000));
@@ -353,8 +353,8 @@ static void reset_client(void *arg)
 
 static void run_reset(int argc, char **argv)
 {
-	struct linger hard = { 1, 0 };
-	struct talk t = { .connect_to = "127.0.0.1" };
+	struct linger hard = {1, 0};
+	struct talk t = {.connect_to = "127.0.0.1"};
 	int l, fd;
 	struct ends e;
 	pid_t pid;
@@ -535,13 +535,14 @@ static void run_datagrams(int argc, char **argv)
 }
 
 const struct trigger tcp_triggers[] = {
-	{ "tcp.talk", run_talk, NULL, "connect, accept, close; IPv4, IPv6, v4-mapped; half-close; large" },
-	{ "tcp.many", run_many, NULL, "400 connections" },
-	{ "tcp.connect", run_connect, NULL, "refused, unreachable, nonblocking" },
-	{ "tcp.reset", run_reset, NULL, "a connection that is reset" },
-	{ "tcp.existing", run_existing, prepare_existing, "open before the recording (use -w)" },
-	{ "tcp.still_open", run_still_open, NULL, "open when the recording ends (use -w)" },
-	{ "tcp.client", run_client, NULL, "ADDRESS PORT BYTES: one connection to a peer elsewhere" },
-	{ "tcp.datagrams", run_datagrams, NULL, "UDP, connected and not, IPv4 and IPv6" },
-	{ NULL, NULL, NULL, NULL },
+	{"tcp.talk", run_talk, NULL,
+	 "connect, accept, close; IPv4, IPv6, v4-mapped; half-close; large"},
+	{"tcp.many", run_many, NULL, "400 connections"},
+	{"tcp.connect", run_connect, NULL, "refused, unreachable, nonblocking"},
+	{"tcp.reset", run_reset, NULL, "a connection that is reset"},
+	{"tcp.existing", run_existing, prepare_existing, "open before the recording (use -w)"},
+	{"tcp.still_open", run_still_open, NULL, "open when the recording ends (use -w)"},
+	{"tcp.client", run_client, NULL, "ADDRESS PORT BYTES: one connection to a peer elsewhere"},
+	{"tcp.datagrams", run_datagrams, NULL, "UDP, connected and not, IPv4 and IPv6"},
+	{NULL, NULL, NULL, NULL},
 };
