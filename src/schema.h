@@ -51,7 +51,8 @@ struct type_desc {
 	__u16 size;
 };
 
-extern const struct event_desc event_descs[EV__MAX];
+/* EV__MAX rows, by enum ev_type; filled before main() begins. */
+extern const struct event_desc *const event_descs;
 extern const struct type_desc type_descs[FT__MAX];
 extern const char *const subsystem_names[EVS__MAX];
 extern const char *const subsystem_docs[EVS__MAX];

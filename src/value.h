@@ -19,6 +19,12 @@ enum value_form {
 bool value_format(struct buf *b, const struct record *r, const struct field_desc *f,
 		  enum value_form form);
 
+/* The name of a system call, "compat:" before those of the 32-bit ABI. */
+void value_syscall(struct buf *b, __u32 sysnr);
+
+/* A point in time, CLOCK_REALTIME in ns: RFC 3339 in UTC; in TEXT the local time of day. */
+bool value_time(struct buf *b, __u64 wall, enum value_form form);
+
 /*
  * Bytes as the inside of a JSON string (no quotes). Valid UTF-8 passes, control characters, '"',
  * and '\' are escaped as JSON wants; a byte that is not valid UTF-8 becomes the private-use

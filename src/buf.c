@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "buf.h"
+
+/* Room for @more bytes and a NUL. */
+static bool reserve(struct buf *b, size_t more)
+{
+	size_t cap = b->cap ? b->cap : 256;
+	char *data;
+
+	if (b->err)
+		return false;
+	if (b->data && b->cap - b->len > more)
+		return true;
+	while (cap - b->len <= more)
+		cap *= 2;
+	data = realloc(b->data, cap);
+	if (!data) {
+		b->err = -ENOMEM;
+		return false;
+	}
+	b->data = data;
+	b->cap = cap;
+	return true;
+}
+
+void buf_add(struct buf *b, const void *data, size_t len)
+{
+	if (!reserve(b, len))
+		return;
+	memcpy(b->data + b->len, data, len);
+	b->len += len;
+	b->data[b->len] = 0;
+}
+
+void buf_str(struct buf *b, const char *s)
+{
+	buf_add(b, s, strlen(s));
+}
+
+void buf_char(struct buf *b, char c)
+{
+	buf_add(b, &c, 1);
+}
+
+void buf_u64(struct buf *b, unsigned long long v)
+{
+	char digits[24], *p = digits + sizeof(digits);
+
+	do
+		*--p = '0' + v % 10;
+	while (v /= 10);
+	buf_add(b, p, digits + sizeof(digits) - p);
+}
+
+void buf_i64(struct buf *b, long long v)
+{
+	if (v < 0)
+		buf_char(b, '-');
+	buf_u64(b, v < 0 ? 0ULL - (unsigned long long)v : (unsigned long long)v);
+}
+
+void buf_printf(struct buf *b, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(NULL, 0, fmt, ap);
+	va_end(ap);
+	if (n < 0 || !reserve(b, n))
+		return;
+	va_start(ap, fmt);
+	vsnprintf(b->data + b->len, n + 1, fmt, ap);
+	va_end(ap);
+	b->len += n;
+}
+
+void buf_reset(struct buf *b)
+{
+	b->len = 0;
+	b->err = 0;
+	if (b->data)
+		b->data[0] = 0;
+}
+
+void buf_free(struct buf *b)
+{
+	free(b->data);
+	*b = (struct buf){};
+}

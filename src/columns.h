@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What an event is shown as: its columns, each with a dotted key. First those that every event
+ * has (time, container, process), then its own fields; columns whose keys share a beginning stand
+ * together, so that JSON can nest them. JSON, CSV, text and the documents are made from this.
+ */
+#ifndef EBPFMON_COLUMNS_H
+#define EBPFMON_COLUMNS_H
+
+#include "value.h"
+
+#define COLUMN_DEPTH	5	/* parts of a key: a.b.c.d.e */
+
+struct column {
+	const char *key;	/* "process.executable.path" */
+	const char *type;	/* name of the type */
+	const char *doc;
+	const struct field_desc *field;		/* NULL: one that every event has */
+	/* of a common column: as value_format() */
+	bool (*get)(struct buf *b, const struct record *r, enum value_form form);
+	__u8 depth;				/* parts of the key */
+	struct {
+		__u8 off, len;
+		__u16 group;			/* equal in two columns: the keys are equal up to here */
+	} part[COLUMN_DEPTH];
+};
+
+struct columns {
+	const struct column *col;
+	unsigned int nr;
+	unsigned int nr_common;	/* how many of them every event has */
+};
+
+/* The columns of an event; made on first use, never freed. NULL .col without memory. */
+const struct columns *columns_of(enum ev_type type);
+
+/* Appends the value; false, and nothing, when it is absent. */
+bool column_format(struct buf *b, const struct record *r, const struct column *c, enum value_form form);
+
+#endif

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <string.h>
+#include "record.h"
+
+static bool in_tail(struct ev_ref r, size_t size, size_t len)
+{
+	return r.len == 0 || (r.off >= size && (size_t)r.off + r.len <= len);
+}
+
+static struct ev_ref get_ref(const void *buf, const struct field_desc *f)
+{
+	struct ev_ref r;
+
+	memcpy(&r, (const char *)buf + f->offset, sizeof(r));
+	return r;
+}
+
+static bool is_ref(const struct field_desc *f)
+{
+	return f->type == FT_str || f->type == FT_path || f->type == FT_strv;
+}
+
+int record_check(const void *buf, size_t len)
+{
+	const struct event_desc *d;
+	struct ev_hdr hdr;
+
+	if (len < sizeof(hdr) || len > EV_MAX_LEN)
+		return -EBADMSG;
+	memcpy(&hdr, buf, sizeof(hdr));
+	if (hdr.type >= EV__MAX || hdr.len != len)
+		return -EBADMSG;
+	d = &event_descs[hdr.type];
+	if (len < d->size)
+		return -EBADMSG;
+	for (unsigned int i = 0; i < d->nr_fields; i++) {
+		const struct field_desc *f = &d->fields[i];
+
+		if (is_ref(f) && !in_tail(get_ref(buf, f), d->size, len))
+			return -EBADMSG;
+		if (f->type == FT_sysargs) {
+			struct ev_sysargs a;
+
+			memcpy(&a, (const char *)buf + f->offset, sizeof(a));
+			if (!in_tail(a.s[0], d->size, len) || !in_tail(a.s[1], d->size, len))
+				return -EBADMSG;
+		}
+	}
+	return 0;
+}
+
+/* ---- paths ---- */
+
+/*
+ * "bash\0bin\0usr\0" -> "/usr/bin/bash", in place: reversing all bytes and then each name again
+ * keeps the length, and the NULs become the slashes.
+ */
+static void reverse(char *s, size_t len)
+{
+	for (size_t i = 0; i < len / 2; i++) {
+		char c = s[i];
+
+		s[i] = s[len - 1 - i];
+		s[len - 1 - i] = c;
+	}
+}
+
+static void turn_round(char *s, size_t len)
+{
+	reverse(s, len);
+	for (size_t begin = 0; begin < len;) {
+		size_t end = begin + 1;
+
+		s[begin] = '/';
+		while (end < len && s[end])
+			end++;
+		reverse(s + begin + 1, end - begin - 1);
+		begin = end;
+	}
+}
+
+/* Removes "//", "." and ".." by the letters alone; the new length, at least 1. */
+static size_t clean(char *s, size_t len)
+{
+	size_t out = 0;
+
+	for (size_t i = 0; i < len;) {
+		size_t end = i;
+
+		while (i < len && s[i] == '/')
+			i++;
+		for (end = i; end < len && s[end] != '/'; end++)
+			;
+		if (end - i == 2 && s[i] == '.' && s[i + 1] == '.') {
+			while (out && s[--out] != '/')
+				;
+		} else if (end > i && !(end - i == 1 && s[i] == '.')) {
+			s[out++] = '/';
+			memmove(s + out, s + i, end - i);
+			out += end - i;
+		}
+		i = end;
+	}
+	if (!out)
+		s[out++] = '/';
+	return out;
+}
+
+/* The flags that go with a path field: "path" has "path_flags". 0 when it has none. */
+static __u32 flags_of(const void *buf, const struct event_desc *d, unsigned int path)
+{
+	size_t n = strlen(d->fields[path].member);
+
+	for (unsigned int i = 0; i < d->nr_fields; i++) {
+		const char *m = d->fields[i].member;
+
+		if (d->fields[i].type == FT_pathflags && !strncmp(m, d->fields[path].member, n) && !strcmp(m + n, "_flags"))
+			return record_number(buf, &d->fields[i]);
+	}
+	return d->fields[path].key && !strcmp(d->fields[path].member, "filename") ? PATH_ARGUMENT : 0;
+}
+
+static void normalise_path(char *buf, const struct event_desc *d, unsigned int i)
+{
+	struct ev_ref r = get_ref(buf, &d->fields[i]);
+	char *s = buf + r.off;
+
+	if (!r.len || s[r.len - 1])
+		return;
+	turn_round(s, r.len);
+	if (flags_of(buf, d, i) & PATH_ARGUMENT) {
+		r.len = clean(s, r.len);
+		memcpy(buf + d->fields[i].offset, &r, sizeof(r));
+	}
+}
+
+void record_normalise(void *buf)
+{
+	const struct ev_hdr *hdr = buf;
+	const struct event_desc *d = &event_descs[hdr->type];
+
+	for (unsigned int i = 0; i < d->nr_fields; i++) {
+		const struct field_desc *f = &d->fields[i];
+
+		if (f->type == FT_path) {
+			normalise_path(buf, d, i);
+		} else if (f->type == FT_str && !strcmp(f->member, "mount")) {
+			struct ev_ref r = get_ref(buf, f);
+
+			if (r.off && !r.len && r.off < hdr->len) {	/* mounted at the root: "/" */
+				r.len = 1;
+				memcpy((char *)buf + f->offset, &r, sizeof(r));
+			}
+		}
+	}
+}
+
+/* ---- access ---- */
+
+const char *record_bytes(const struct ev_hdr *hdr, struct ev_ref ref, size_t *len)
+{
+	*len = ref.len;
+	return ref.len ? (const char *)hdr + ref.off : NULL;
+}
+
+__u64 record_number(const struct ev_hdr *hdr, const struct field_desc *f)
+{
+	const char *p = (const char *)hdr + f->offset;
+	__u64 v8;
+	__u32 v4;
+
+	if (type_descs[f->type].size == sizeof(v8)) {
+		memcpy(&v8, p, sizeof(v8));
+		return v8;
+	}
+	memcpy(&v4, p, sizeof(v4));
+	return f->type == FT_i32 || f->type == FT_err ? (__u64)(__s64)(__s32)v4 : v4;
+}
