@@ -178,26 +178,26 @@ bool info_set_caps(struct container_info *info, const cJSON *names)
 	return true;
 }
 
-const cJSON *json_obj(const cJSON *obj, const char *key)
+const cJSON *state_obj(const cJSON *obj, const char *key)
 {
 	return cJSON_GetObjectItemCaseSensitive(obj, key);
 }
 
-const char *json_str(const cJSON *obj, const char *key)
+const char *state_str(const cJSON *obj, const char *key)
 {
-	const char *s = cJSON_GetStringValue(json_obj(obj, key));
+	const char *s = cJSON_GetStringValue(state_obj(obj, key));
 
 	return s && *s ? s : NULL;
 }
 
-bool json_true(const cJSON *obj, const char *key)
+bool state_true(const cJSON *obj, const char *key)
 {
-	return cJSON_IsTrue(json_obj(obj, key));
+	return cJSON_IsTrue(state_obj(obj, key));
 }
 
-uint64_t json_u64(const cJSON *obj, const char *key)
+uint64_t state_u64(const cJSON *obj, const char *key)
 {
-	const cJSON *n = json_obj(obj, key);
+	const cJSON *n = state_obj(obj, key);
 
 	/* 2^53: above, a double is no exact number */
 	if (!cJSON_IsNumber(n) || !(n->valuedouble >= 0 && n->valuedouble < 9007199254740992.0))
@@ -205,9 +205,9 @@ uint64_t json_u64(const cJSON *obj, const char *key)
 	return (uint64_t)n->valuedouble;
 }
 
-pid_t json_pid(const cJSON *obj, const char *key)
+pid_t state_pid(const cJSON *obj, const char *key)
 {
-	uint64_t pid = json_u64(obj, key);
+	uint64_t pid = state_u64(obj, key);
 
 	return pid <= 1 << 22 ? (pid_t)pid : 0;		/* PID_MAX_LIMIT */
 }

@@ -25,27 +25,27 @@ static void add_mounts(struct container_info *info, const cJSON *points)
 	const cJSON *m;
 
 	cJSON_ArrayForEach(m, points) {
-		const char *destination = json_str(m, "Destination");
+		const char *destination = state_str(m, "Destination");
 		struct container_mount *mount = info_add_mount(info, destination);
 
 		if (!mount || mount->type)
 			continue;
-		info_set(&mount->source, json_str(m, "Source"));
-		info_set(&mount->name, json_str(m, "Name"));
-		info_set(&mount->type, json_str(m, "Type"));
+		info_set(&mount->source, state_str(m, "Source"));
+		info_set(&mount->name, state_str(m, "Name"));
+		info_set(&mount->type, state_str(m, "Type"));
 		/* Docker before 1.13 wrote no type */
 		info_set(&mount->type, mount->name ? "volume" : "bind");
-		mount->rw = json_true(m, "RW");
+		mount->rw = state_true(m, "RW");
 	}
 }
 
 static void add_host_config(struct container_info *info, const cJSON *host)
 {
-	const cJSON *t, *opts = json_obj(host, "SecurityOpt");
+	const cJSON *t, *opts = state_obj(host, "SecurityOpt");
 
-	info->privileged = json_true(host, "Privileged");
-	info->readonly_root = json_true(host, "ReadonlyRootfs");
-	cJSON_ArrayForEach(t, json_obj(host, "Tmpfs")) {
+	info->privileged = state_true(host, "Privileged");
+	info->readonly_root = state_true(host, "ReadonlyRootfs");
+	cJSON_ArrayForEach(t, state_obj(host, "Tmpfs")) {
 		struct container_mount *mount = info_add_mount(info, t->string);
 		const char *o = cJSON_GetStringValue(t);
 
@@ -71,21 +71,21 @@ static void add_host_config(struct container_info *info, const cJSON *host)
 
 static void add_config(struct container_info *info, const cJSON *json)
 {
-	const cJSON *config = json_obj(json, "Config"), *state = json_obj(json, "State"), *n;
-	const char *name = json_str(json, "Name");
+	const cJSON *config = state_obj(json, "Config"), *state = state_obj(json, "State"), *n;
+	const char *name = state_str(json, "Name");
 
 	info_set(&info->runtime, "docker");
 	if (name)
 		info_set(&info->name, name + (name[0] == '/'));
-	info_set(&info->image, json_str(config, "Image"));
-	info_set(&info->image_digest, json_str(json, "Image"));
-	info_set(&info->user, json_str(config, "User"));
-	info_set(&info->hostname, json_str(config, "Hostname"));
-	if (json_true(state, "Running") && !info->init_pid)
-		info->init_pid = json_pid(state, "Pid");
-	add_labels(info, json_obj(config, "Labels"));
-	add_mounts(info, json_obj(json, "MountPoints"));
-	cJSON_ArrayForEach(n, json_obj(json_obj(json, "NetworkSettings"), "Networks"))
+	info_set(&info->image, state_str(config, "Image"));
+	info_set(&info->image_digest, state_str(json, "Image"));
+	info_set(&info->user, state_str(config, "User"));
+	info_set(&info->hostname, state_str(config, "Hostname"));
+	if (state_true(state, "Running") && !info->init_pid)
+		info->init_pid = state_pid(state, "Pid");
+	add_labels(info, state_obj(config, "Labels"));
+	add_mounts(info, state_obj(json, "MountPoints"));
+	cJSON_ArrayForEach(n, state_obj(state_obj(json, "NetworkSettings"), "Networks"))
 		info_add(&info->networks, &info->nr_networks, n->string);
 }
 
@@ -98,7 +98,7 @@ int docker_fill(const struct rt *rt, const struct rt_place *at, const char *sub,
 
 	snprintf(rel, sizeof(rel), "%s%scontainers/%s/config.v2.json", sub, *sub ? "/" : "", id);
 	config = rt_json(rt, at, rel);
-	said = json_str(config, "ID");
+	said = state_str(config, "ID");
 	if (!said || strcmp(said, id))
 		return -ENOENT;
 	snprintf(rel, sizeof(rel), "%s%scontainers/%s/hostconfig.json", sub, *sub ? "/" : "", id);

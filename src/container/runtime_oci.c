@@ -81,10 +81,10 @@ static void add_mounts(struct container_info *info, const cJSON *mounts)
 	const cJSON *m, *o;
 
 	cJSON_ArrayForEach(m, mounts) {
-		const char *type = json_str(m, "type");
+		const char *type = state_str(m, "type");
 		bool rw = true, bind = false;
 
-		cJSON_ArrayForEach(o, json_obj(m, "options")) {
+		cJSON_ArrayForEach(o, state_obj(m, "options")) {
 			const char *s = cJSON_GetStringValue(o);
 
 			if (s && (!strcmp(s, "ro") || !strcmp(s, "rro")))
@@ -95,7 +95,7 @@ static void add_mounts(struct container_info *info, const cJSON *mounts)
 		/* the spec lets "bind" be said in the options, with any type or none */
 		if (bind || !type)
 			type = "bind";
-		add_mount(info, json_str(m, "destination"), type, json_str(m, "source"), rw);
+		add_mount(info, state_str(m, "destination"), type, state_str(m, "source"), rw);
 	}
 }
 
@@ -121,10 +121,10 @@ static void set_user(struct container_info *info, const cJSON *user)
 {
 	char s[64];
 
-	if (info->user || !cJSON_IsNumber(json_obj(user, "uid")))
+	if (info->user || !cJSON_IsNumber(state_obj(user, "uid")))
 		return;
-	snprintf(s, sizeof(s), "%llu:%llu", (unsigned long long)json_u64(user, "uid"),
-		 (unsigned long long)json_u64(user, "gid"));
+	snprintf(s, sizeof(s), "%llu:%llu", (unsigned long long)state_u64(user, "uid"),
+		 (unsigned long long)state_u64(user, "gid"));
 	info_set(&info->user, s);
 }
 
@@ -152,13 +152,13 @@ int bundle_config(const struct rt *rt, const struct rt_place *at, const char *re
 		  struct container_info *info)
 {
 	_cleanup_json_ cJSON *json = rt_json(rt, at, rel);
-	const cJSON *process = json_obj(json, "process"), *root = json_obj(json, "root");
-	const cJSON *lnx = json_obj(json, "linux");
-	const char *slash = strrchr(rel, '/'), *path = json_str(root, "path");
+	const cJSON *process = state_obj(json, "process"), *root = state_obj(json, "root");
+	const cJSON *lnx = state_obj(json, "linux");
+	const char *slash = strrchr(rel, '/'), *path = state_str(root, "path");
 	char dir[PATH_MAX];
 	int n;
 
-	if (!cJSON_IsObject(json) || !json_str(json, "ociVersion"))
+	if (!cJSON_IsObject(json) || !state_str(json, "ociVersion"))
 		return -ENOENT;
 	n = snprintf(dir, sizeof(dir), "%s%s%.*s", at->path, slash ? "/" : "",
 		     slash ? (int)(slash - rel) : 0, rel);
@@ -169,18 +169,18 @@ int bundle_config(const struct rt *rt, const struct rt_place *at, const char *re
 	else if (path && info->bundle &&
 		 (size_t)snprintf(dir, sizeof(dir), "%s/%s", info->bundle, path) < sizeof(dir))
 		info_set(&info->rootfs, dir);
-	add_annotations(info, json_obj(json, "annotations"));
-	info->readonly_root |= json_true(root, "readonly");
-	info_set(&info->hostname, json_str(json, "hostname"));
-	set_user(info, json_obj(process, "user"));
-	info_set_caps(info, json_obj(json_obj(process, "capabilities"), "bounding"));
-	add_mounts(info, json_obj(json, "mounts"));
-	set_seccomp(info, json_obj(lnx, "seccomp"));
+	add_annotations(info, state_obj(json, "annotations"));
+	info->readonly_root |= state_true(root, "readonly");
+	info_set(&info->hostname, state_str(json, "hostname"));
+	set_user(info, state_obj(process, "user"));
+	info_set_caps(info, state_obj(state_obj(process, "capabilities"), "bounding"));
+	add_mounts(info, state_obj(json, "mounts"));
+	set_seccomp(info, state_obj(lnx, "seccomp"));
 	/* runc's state is more exact: it knows every hierarchy's path */
 	if (!info->nr_cgroups)
-		add_cgroups_path(info, json_str(lnx, "cgroupsPath"));
+		add_cgroups_path(info, state_str(lnx, "cgroupsPath"));
 	if (info->caps_known && (info->caps & ALL_CAPS) == ALL_CAPS &&
-	    !cJSON_GetArraySize(json_obj(lnx, "maskedPaths")) &&
+	    !cJSON_GetArraySize(state_obj(lnx, "maskedPaths")) &&
 	    !strcmp(info->seccomp ? info->seccomp : "", "unconfined"))
 		info->privileged = true;
 	return 0;
@@ -258,39 +258,39 @@ static void add_state_labels(struct container_info *info, const cJSON *labels)
 
 static int runc_state(const cJSON *json, const char *id, struct container_info *info)
 {
-	const cJSON *config = json_obj(json, "config");
-	const char *said = json_str(json, "id");
+	const cJSON *config = state_obj(json, "config");
+	const char *said = state_str(json, "id");
 
 	if (!said || strcmp(said, id))
 		return -ENOENT;
 	/* youki's state.json is the OCI "state" document, and says less */
 	if (!config) {
 		if (!info->init_pid)
-			info->init_pid = json_pid(json, "pid");
-		info_set(&info->bundle, json_str(json, "bundle"));
+			info->init_pid = state_pid(json, "pid");
+		info_set(&info->bundle, state_str(json, "bundle"));
 		return info->init_pid ? 0 : -ENOENT;
 	}
-	info->init_pid = json_pid(json, "init_process_pid");
-	info->init_start = json_u64(json, "init_process_start");
-	info_set(&info->rootfs, json_str(config, "rootfs"));
-	info->readonly_root |= json_true(config, "readonlyfs");
-	info_set(&info->hostname, json_str(config, "hostname"));
-	info_set_caps(info, json_obj(json_obj(config, "capabilities"), "Bounding"));
-	add_state_labels(info, json_obj(config, "labels"));
-	add_cgroup_paths(info, json_obj(json, "cgroup_paths"));
-	set_seccomp(info, json_obj(config, "seccomp"));
+	info->init_pid = state_pid(json, "init_process_pid");
+	info->init_start = state_u64(json, "init_process_start");
+	info_set(&info->rootfs, state_str(config, "rootfs"));
+	info->readonly_root |= state_true(config, "readonlyfs");
+	info_set(&info->hostname, state_str(config, "hostname"));
+	info_set_caps(info, state_obj(state_obj(config, "capabilities"), "Bounding"));
+	add_state_labels(info, state_obj(config, "labels"));
+	add_cgroup_paths(info, state_obj(json, "cgroup_paths"));
+	set_seccomp(info, state_obj(config, "seccomp"));
 	return 0;
 }
 
 static int crun_status(const cJSON *json, struct container_info *info)
 {
-	if (!json_pid(json, "pid"))
+	if (!state_pid(json, "pid"))
 		return -ENOENT;
-	info->init_pid = json_pid(json, "pid");
-	info->init_start = json_u64(json, "process-start-time");
-	info_set(&info->rootfs, json_str(json, "rootfs"));
-	info_set(&info->bundle, json_str(json, "bundle"));
-	info_add_cgroup(info, json_str(json, "cgroup-path"));
+	info->init_pid = state_pid(json, "pid");
+	info->init_start = state_u64(json, "process-start-time");
+	info_set(&info->rootfs, state_str(json, "rootfs"));
+	info_set(&info->bundle, state_str(json, "bundle"));
+	info_add_cgroup(info, state_str(json, "cgroup-path"));
 	return 0;
 }
 
@@ -331,7 +331,7 @@ int state_fill(const struct rt *rt, const struct rt_place *at, const char *sub, 
 	json = rt_json(rt, at, rel);
 	if (json) {
 		err = runc_state(json, id, info);
-		if (!err && !json_obj(json, "config"))
+		if (!err && !state_obj(json, "config"))
 			runtime = "youki";
 	} else {
 		runtime = "crun";

@@ -193,10 +193,10 @@ static int add_docker_config(struct rt *rt, const char *file)
 	*slash = '\0';
 	rt_system_place(&at, dir);
 	json = rt_json(rt, &at, slash + 1);
-	data = json_str(json, "data-root");
+	data = state_str(json, "data-root");
 	if (!data)
-		data = json_str(json, "graph");		/* until Docker 17.05 */
-	exec = json_str(json, "exec-root");
+		data = state_str(json, "graph");		/* until Docker 17.05 */
+	exec = state_str(json, "exec-root");
 	if (data)
 		err = rt_add(rt, RT_DOCKER, RT_OWNER_SYSTEM, 0, data);
 	if (!err && exec)

@@ -75,11 +75,11 @@ struct container_mount *info_add_mount(struct container_info *info, const char *
 void info_add_cgroup(struct container_info *info, const char *path);
 void info_annotation(struct container_info *info, const char *key, const char *value);
 bool info_set_caps(struct container_info *info, const cJSON *names);
-const char *json_str(const cJSON *obj, const char *key);
-const cJSON *json_obj(const cJSON *obj, const char *key);
-bool json_true(const cJSON *obj, const char *key);
-pid_t json_pid(const cJSON *obj, const char *key);
-uint64_t json_u64(const cJSON *obj, const char *key);
+const char *state_str(const cJSON *obj, const char *key);
+const cJSON *state_obj(const cJSON *obj, const char *key);
+bool state_true(const cJSON *obj, const char *key);
+pid_t state_pid(const cJSON *obj, const char *key);
+uint64_t state_u64(const cJSON *obj, const char *key);
 
 /*
  * One per kind of place. fill(): add what the place knows of container @id, found below @sub (a

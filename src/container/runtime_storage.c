@@ -14,11 +14,11 @@ static void add_metadata(struct container_info *info, const char *text)
 {
 	_cleanup_json_ cJSON *json = text ? cJSON_Parse(text) : NULL;
 
-	info_set(&info->image, json_str(json, "image-name"));
-	info_set(&info->image_digest, json_str(json, "image-id"));
-	info_set(&info->pod_name, json_str(json, "pod-name"));
-	info_set(&info->pod_namespace, json_str(json, "namespace"));
-	info_set(&info->name, json_str(json, "name"));
+	info_set(&info->image, state_str(json, "image-name"));
+	info_set(&info->image_digest, state_str(json, "image-id"));
+	info_set(&info->pod_name, state_str(json, "pod-name"));
+	info_set(&info->pod_namespace, state_str(json, "namespace"));
+	info_set(&info->name, state_str(json, "name"));
 }
 
 static int add_entry(struct container_info *info, const cJSON *list, const char *id)
@@ -26,15 +26,15 @@ static int add_entry(struct container_info *info, const cJSON *list, const char 
 	const cJSON *c;
 
 	cJSON_ArrayForEach(c, list) {
-		const char *said = json_str(c, "id");
+		const char *said = state_str(c, "id");
 
 		if (!said || strcmp(said, id))
 			continue;
 		info_set(&info->id, id);
 		info_set(&info->name,
-			 cJSON_GetStringValue(cJSON_GetArrayItem(json_obj(c, "names"), 0)));
-		add_metadata(info, json_str(c, "metadata"));
-		info_set(&info->image_digest, json_str(c, "image"));
+			 cJSON_GetStringValue(cJSON_GetArrayItem(state_obj(c, "names"), 0)));
+		add_metadata(info, state_str(c, "metadata"));
+		info_set(&info->image_digest, state_str(c, "image"));
 		return 0;
 	}
 	return -ENOENT;
