@@ -131,7 +131,7 @@ __inline_always __u32 tail_path(struct scratch *s, struct ev_ref *ref, struct ev
 	ref->len = len;
 	if (mount) {
 		mount->off = off;
-		mount->len = len - s->walk_mount;	/* 0: mounted at the root */
+		mount->len = len - s->walk_mount ?: 1;	/* at the root: "/" */
 	}
 	/* d_unlinked(): unhashed, and not the root of a tree */
 	if (!BPF_CORE_READ(dentry, d_hash.pprev) && BPF_CORE_READ(dentry, d_parent) != dentry)
