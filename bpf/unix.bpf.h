@@ -95,6 +95,7 @@ __inline_always void tail_unix_name(struct scratch *s, struct ev_ref *ref, struc
 	len = BPF_CORE_READ(addr, len) - SUN_PATH;
 	if (!len || len > SUN_PATH_MAX)
 		return;
+	bound(len, 127);
 	if (!bpf_probe_read_kernel(dst, len, (void *)addr->name + SUN_PATH))
 		unix_name_take(s, ref, dst, len);
 }
@@ -108,6 +109,7 @@ __inline_always void tail_unix_arg(struct scratch *s, struct ev_ref *ref, __u64 
 	len -= SUN_PATH;
 	if (!dst || !len || len > SUN_PATH_MAX)
 		return;
+	bound(len, 127);
 	bpf_probe_read_user(&family, sizeof(family), (void *)uaddr);
 	if (family == AF_UNIX && !bpf_probe_read_user(dst, len, (void *)uaddr + SUN_PATH))
 		unix_name_take(s, ref, dst, len);

@@ -77,8 +77,13 @@ static char failed_why[128];
 static int on_log(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
 	char line[512], *at;
+	va_list again;
 
+	va_copy(again, ap);
 	vsnprintf(line, sizeof(line), fmt, ap);
+	if (log_level >= LOG_DEBUG && level == LIBBPF_WARN)
+		vfprintf(stderr, fmt, again);	/* with all of the verifier's log */
+	va_end(again);
 	line[strcspn(line, "\n")] = 0;
 	at = strstr(line, "prog '");
 	if (level == LIBBPF_WARN && at && strstr(line, "failed to load")) {
@@ -88,8 +93,6 @@ static int on_log(enum libbpf_print_level level, const char *fmt, va_list ap)
 	at = strstr(line, "BPF program load failed: ");
 	if (level == LIBBPF_WARN && at)
 		snprintf(failed_why, sizeof(failed_why), "%s", at + 25);
-	if (level != LIBBPF_DEBUG)
-		log_debug("libbpf: %s", line);
 	return 0;
 }
 
