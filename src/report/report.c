@@ -166,7 +166,7 @@ static int report_event(struct sink *sink, const struct record *r)
 /* The reports' text is made from their JSON: what is shown and what is kept cannot differ. */
 static int write_text(struct report_sink *s, struct report *rep, const struct session *end)
 {
-	struct json j = { .fd = -1 };
+	struct jw j = { .fd = -1 };
 	cJSON *doc = NULL;
 	int err = report_write(rep, &j, end);
 
@@ -175,7 +175,7 @@ static int write_text(struct report_sink *s, struct report *rep, const struct se
 		err = doc ? report_text(s->text, doc, s->text_width) : -ENOMEM;
 	}
 	cJSON_Delete(doc);
-	json_free(&j);
+	jw_free(&j);
 	return err;
 }
 

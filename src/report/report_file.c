@@ -240,142 +240,138 @@ void report_change(struct report *rep, const struct record *r)
 	tally_add(rep, &rep->files.changes, r);
 }
 
-void report_file_stats_json(struct json *j, const struct file_stats *s)
+void report_file_stats_json(struct jw *j, const struct file_stats *s)
 {
-	json_u64(j, "opens", s->opens);
-	json_u64_if(j, "failed", s->failed);
-	json_u64_if(j, "created", s->created);
-	json_u64_if(j, "inherited", s->inherited);
-	json_u64(j, "reads", s->reads);
-	json_u64(j, "read_bytes", s->read_bytes);
-	json_u64(j, "writes", s->writes);
-	json_u64(j, "written_bytes", s->written_bytes);
-	json_u64_if(j, "mmaps", s->mmaps);
+	jw_u64(j, "opens", s->opens);
+	jw_u64_if(j, "failed", s->failed);
+	jw_u64_if(j, "created", s->created);
+	jw_u64_if(j, "inherited", s->inherited);
+	jw_u64(j, "reads", s->reads);
+	jw_u64(j, "read_bytes", s->read_bytes);
+	jw_u64(j, "writes", s->writes);
+	jw_u64(j, "written_bytes", s->written_bytes);
+	jw_u64_if(j, "mmaps", s->mmaps);
 }
 
-void report_flags_json(struct json *j, const char *key, enum field_type type, __u32 flags)
+void report_flags_json(struct jw *j, const char *key, enum field_type type, __u32 flags)
 {
 	const struct flag_name *n = flag_names(type);
 
 	if (!flags)
 		return;
-	json_array(j, key, JSON_INLINE);
+	jw_array(j, key, JSON_INLINE);
 	for (; n && n->name; n++)
 		if (n->mask && n->value && (flags & n->mask) == n->value)
-			json_str(j, NULL, n->name);
-	json_end(j);
+			jw_str(j, NULL, n->name);
+	jw_end(j);
 }
 
-static void open_flags_json(struct json *j, const struct report_file *f)
+const char *report_enum(enum field_type type, __u32 value)
+{
+	const char *name = name_enum(type, value);
+
+	return name ? name : "other";
+}
+
+static void open_flags_json(struct jw *j, const struct report_file *f)
 {
 	static const char *const access[] = { "O_RDONLY", "O_WRONLY", "O_RDWR", "O_ACCMODE" };
 	const struct flag_name *n = flag_names(FT_oflags);
 
 	if (!f->access)
 		return;
-	json_array(j, "flags", JSON_INLINE);
+	jw_array(j, "flags", JSON_INLINE);
 	for (unsigned int i = 0; i < 4; i++)
 		if (f->access & 1u << i)
-			json_str(j, NULL, access[i]);
+			jw_str(j, NULL, access[i]);
 	for (; n && n->name; n++)
 		if (n->value && !(n->mask & O_ACCMODE) && (f->flags & n->mask) == n->value)
-			json_str(j, NULL, n->name);
-	json_end(j);
+			jw_str(j, NULL, n->name);
+	jw_end(j);
 }
 
-static void errors_json(struct json *j, const struct report_file *f)
+static void errors_json(struct jw *j, const struct report_file *f)
 {
 	char name[32];
 
 	if (!f->errors && !f->other_errors)
 		return;
-	json_object(j, "errors", JSON_INLINE);
+	jw_object(j, "errors", JSON_INLINE);
 	for (const struct errno_count *c = f->errors; c; c = c->next) {
 		report_errno_name(name, sizeof(name), c->err);
-		json_u64(j, name, c->count);
+		jw_u64(j, name, c->count);
 	}
-	json_u64_if(j, "other", f->other_errors);
-	json_end(j);
+	jw_u64_if(j, "other", f->other_errors);
+	jw_end(j);
 }
 
-static void device_json(struct json *j, __u32 dev)
+static void device_json(struct jw *j, __u32 dev)
 {
 	char s[32];
 
 	/* The kernel's own dev_t: 12 bits of major, 20 of minor. */
 	snprintf(s, sizeof(s), "%u:%u", dev >> 20, dev & 0xfffff);
-	json_str(j, "device", s);
+	jw_str(j, "device", s);
 }
 
-static void file_json(struct json *j, const struct report_file *f)
+static void file_json(struct jw *j, const struct report_file *f)
 {
 	char mode[16];
 
-	json_object(j, NULL, JSON_INLINE);
-	json_bytes(j, "path", f->node.key, f->node.len);
+	jw_object(j, NULL, JSON_INLINE);
+	jw_bytes(j, "path", f->node.key, f->node.len);
 	if (f->kind)
-		json_str(j, "type", name_enum(FT_filekind, f->kind));
+		jw_str(j, "type", report_enum(FT_filekind, f->kind));
 	report_file_stats_json(j, &f->st);
 	errors_json(j, f);
 	open_flags_json(j, f);
 	if (f->have_mode) {
 		snprintf(mode, sizeof(mode), "%04o", f->mode & 07777);
-		json_str(j, "mode", mode);
+		jw_str(j, "mode", mode);
 	}
 	if (f->volume)
-		json_bytes(j, "mount", f->volume->node.key, f->volume->node.len);
+		jw_bytes(j, "mount", f->volume->node.key, f->volume->node.len);
 	if (f->fs)
-		json_str_if(j, "fs", name_enum(FT_fstype, f->fs));
+		jw_str_if(j, "fs", name_enum(FT_fstype, f->fs));
 	if (f->ino) {
 		device_json(j, f->dev);
-		json_u64(j, "inode", f->ino);
+		jw_u64(j, "inode", f->ino);
 	}
-	json_true_if(j, "replaced", f->replaced);
+	jw_true_if(j, "replaced", f->replaced);
 	report_flags_json(j, "path_flags", FT_pathflags, f->path_flags);
 	if (f->process)
-		json_u64(j, "process", f->process->id);
-	json_time(j, "first", f->first);
-	json_time(j, "last", f->last);
-	json_end(j);
+		jw_u64(j, "process", f->process->id);
+	jw_time(j, "first", f->first);
+	jw_time(j, "last", f->last);
+	jw_end(j);
 }
 
-int report_by_key(const void *a, const void *b)
-{
-	const struct hash_node *x = *(struct hash_node *const *)a;
-	const struct hash_node *y = *(struct hash_node *const *)b;
-	int c = memcmp(x->key, y->key, x->len < y->len ? x->len : y->len);
-
-	if (c)
-		return c;
-	return x->len < y->len ? -1 : x->len > y->len;
-}
-
-static void folded_json(struct report *rep, struct json *j)
+static void folded_json(struct report *rep, struct jw *j)
 {
 	struct report_files *fs = &rep->files;
-	void **dirs = table_sorted(&fs->directories, report_by_key);
+	void **dirs = table_by_key(&fs->directories);
 
-	json_object(j, "folded", JSON_LINES);
-	json_u64(j, "records", fs->folded_records);
-	json_array(j, "directories", JSON_LINES);
+	jw_object(j, "folded", JSON_LINES);
+	jw_u64(j, "records", fs->folded_records);
+	jw_array(j, "directories", JSON_LINES);
 	for (size_t i = 0; dirs && i < fs->directories.h.nr; i++) {
 		const struct report_directory *d = dirs[i];
 
 		if (!d->folded_records)
 			continue;
-		json_object(j, NULL, JSON_INLINE);
-		json_bytes(j, "path", d->node.key, d->node.len);
-		json_u64(j, "records", d->folded_records);
+		jw_object(j, NULL, JSON_INLINE);
+		jw_bytes(j, "path", d->node.key, d->node.len);
+		jw_u64(j, "records", d->folded_records);
 		report_file_stats_json(j, &d->folded);
-		json_end(j);
+		jw_end(j);
 	}
-	json_end(j);
-	json_object(j, "rest", JSON_INLINE);
+	jw_end(j);
+	jw_object(j, "rest", JSON_INLINE);
 	report_file_stats_json(j, &fs->folded);
-	json_end(j);
-	json_u64(j, "changes", fs->changes.t.folded);
-	json_u64(j, "volumes", fs->volumes.folded);
-	json_end(j);
+	jw_end(j);
+	jw_u64(j, "changes", fs->changes.t.folded);
+	jw_u64(j, "volumes", fs->volumes.folded);
+	jw_end(j);
 	free(dirs);
 }
 
@@ -404,65 +400,65 @@ const char *report_volume_kind(const struct report *rep, const struct report_vol
 	return "bind";
 }
 
-static void volume_json(const struct report *rep, struct json *j, const struct report_volume *v)
+static void volume_json(const struct report *rep, struct jw *j, const struct report_volume *v)
 {
 	const struct container_mount *m;
 	const char *kind = report_volume_kind(rep, v, &m);
 
-	json_object(j, NULL, JSON_INLINE);
-	json_bytes(j, "mount", v->node.key, v->node.len);
-	json_str(j, "kind", kind);
-	json_str_if(j, "fs", name_enum(FT_fstype, v->fs));
+	jw_object(j, NULL, JSON_INLINE);
+	jw_bytes(j, "mount", v->node.key, v->node.len);
+	jw_str(j, "kind", kind);
+	jw_str_if(j, "fs", name_enum(FT_fstype, v->fs));
 	device_json(j, v->dev);
 	if (m) {
-		json_str_if(j, "source", m->source);
-		json_str_if(j, "name", m->name);
-		json_bool(j, "read_only", !m->rw);
+		jw_str_if(j, "source", m->source);
+		jw_str_if(j, "name", m->name);
+		jw_bool(j, "read_only", !m->rw);
 	}
-	json_u64(j, "files", v->files);
+	jw_u64(j, "files", v->files);
 	report_file_stats_json(j, &v->st);
-	json_end(j);
+	jw_end(j);
 }
 
-static void volumes_json(struct report *rep, struct json *j)
+static void volumes_json(struct report *rep, struct jw *j)
 {
 	struct report_files *fs = &rep->files;
-	void **list = table_sorted(&fs->volumes, report_by_key);
+	void **list = table_by_key(&fs->volumes);
 	static const struct file_stats none;
 
-	json_array(j, "volumes", JSON_LINES);
+	jw_array(j, "volumes", JSON_LINES);
 	for (size_t i = 0; list && i < fs->volumes.h.nr; i++)
 		volume_json(rep, j, list[i]);
 	if (memcmp(&fs->no_volume, &none, sizeof(none))) {
-		json_object(j, NULL, JSON_INLINE);
-		json_str(j, "kind", "unknown");
+		jw_object(j, NULL, JSON_INLINE);
+		jw_str(j, "kind", "unknown");
 		report_file_stats_json(j, &fs->no_volume);
-		json_end(j);
+		jw_end(j);
 	}
-	json_end(j);
+	jw_end(j);
 	free(list);
 }
 
-void report_file_json(struct report *rep, struct json *j)
+void report_file_json(struct report *rep, struct jw *j)
 {
 	struct report_files *fs = &rep->files;
-	void **list = table_sorted(&fs->all, report_by_key);
+	void **list = table_by_key(&fs->all);
 
-	json_object(j, "files", JSON_LINES);
-	json_u64(j, "listed", fs->all.h.nr);
-	json_object(j, "total", JSON_INLINE);
+	jw_object(j, "files", JSON_LINES);
+	jw_u64(j, "listed", fs->all.h.nr);
+	jw_object(j, "total", JSON_INLINE);
 	report_file_stats_json(j, &fs->total[PHASE_RUN]);
-	json_end(j);
-	json_object(j, "unknown", JSON_INLINE);
+	jw_end(j);
+	jw_object(j, "unknown", JSON_INLINE);
 	report_file_stats_json(j, &fs->unknown);
-	json_end(j);
+	jw_end(j);
 	folded_json(rep, j);
-	json_array(j, "list", JSON_LINES);
+	jw_array(j, "list", JSON_LINES);
 	for (size_t i = 0; list && i < fs->all.h.nr; i++)
 		file_json(j, list[i]);
-	json_end(j);
+	jw_end(j);
 	tally_json(rep, j, "changes", &fs->changes, -1);
-	json_end(j);
+	jw_end(j);
 	free(list);
 	volumes_json(rep, j);
 }

@@ -210,70 +210,70 @@ void report_ipc_event(struct report *rep, const struct record *r)
 	tally_add(rep, &rep->ipc.events, r);
 }
 
-static void sums_json(struct json *j, __u64 calls, __u64 bytes, const char *verb, const char *done)
+static void sums_json(struct jw *j, __u64 calls, __u64 bytes, const char *verb, const char *done)
 {
-	json_u64(j, verb, calls);
-	json_u64(j, done, bytes);
+	jw_u64(j, verb, calls);
+	jw_u64(j, done, bytes);
 }
 
-static void users_json(struct json *j, const char *key, const struct report_channel *c, bool reads,
+static void users_json(struct jw *j, const char *key, const struct report_channel *c, bool reads,
 		       bool writes)
 {
-	json_array(j, key, JSON_INLINE);
+	jw_array(j, key, JSON_INLINE);
 	for (const struct channel_user *u = c ? c->users : NULL; u; u = u->next) {
 		/* Who only opened a pipe is neither its reader nor its writer. */
 		if (!(reads && u->reads) && !(writes && u->writes) && !(reads && writes))
 			continue;
-		json_object(j, NULL, JSON_INLINE);
+		jw_object(j, NULL, JSON_INLINE);
 		report_process_ref(j, u->process, u->pid, u->comm);
 		if (reads)
 			sums_json(j, u->reads, u->read_bytes, "reads", "read_bytes");
 		if (writes)
 			sums_json(j, u->writes, u->written_bytes, "writes", "written_bytes");
-		json_end(j);
+		jw_end(j);
 	}
-	json_end(j);
+	jw_end(j);
 }
 
-static void text_json(struct json *j, const char *key, struct text t)
+static void text_json(struct jw *j, const char *key, struct text t)
 {
 	if (t.s)
-		json_bytes(j, key, t.s, t.len);
+		jw_bytes(j, key, t.s, t.len);
 }
 
-static void channel_head(struct json *j, const struct report_channel *c)
+static void channel_head(struct jw *j, const struct report_channel *c)
 {
-	json_object(j, NULL, JSON_INLINE);
-	json_str(j, "type", name_enum(FT_ipckind, c->kind));
+	jw_object(j, NULL, JSON_INLINE);
+	jw_str(j, "type", report_enum(FT_ipckind, c->kind));
 }
 
-static void times_json(struct json *j, const struct report_channel *c)
+static void times_json(struct jw *j, const struct report_channel *c)
 {
-	json_time(j, "first", c->first);
-	json_time(j, "last", c->last);
+	jw_time(j, "first", c->first);
+	jw_time(j, "last", c->last);
 }
 
-static void pipe_json(struct json *j, const struct report_channel *c)
+static void pipe_json(struct jw *j, const struct report_channel *c)
 {
 	channel_head(j, c);
-	json_u64(j, "inode", c->ino);
+	jw_u64(j, "inode", c->ino);
 	text_json(j, "name", c->name);
 	if (c->maker)
-		json_u64(j, "made_by", c->maker->id);
+		jw_u64(j, "made_by", c->maker->id);
 	users_json(j, "writers", c, false, true);
 	users_json(j, "readers", c, true, false);
 	times_json(j, c);
-	json_end(j);
+	jw_end(j);
 }
 
-static void other_json(struct json *j, const struct report_channel *c)
+static void other_json(struct jw *j, const struct report_channel *c)
 {
 	channel_head(j, c);
-	json_u64(j, "inode", c->ino);
+	jw_u64(j, "inode", c->ino);
 	text_json(j, "name", c->name);
 	users_json(j, "users", c, true, true);
 	times_json(j, c);
-	json_end(j);
+	jw_end(j);
 }
 
 static struct report_channel *end_of(const struct report *rep, __u32 kind, __u64 ino)
@@ -300,29 +300,29 @@ static struct report_channel *peer_of(const struct report *rep, const struct rep
 	return NULL;
 }
 
-static void end_json(struct json *j, const struct report *rep, const struct report *where,
+static void end_json(struct jw *j, const struct report *rep, const struct report *where,
 		     const struct report_channel *c, const struct report_channel *other, __u64 ino)
 {
 	struct text name = c ? c->name : (struct text){ 0 };
 
 	if (!name.s && other)
 		name = other->peer_name;
-	json_object(j, NULL, JSON_INLINE);
-	json_u64_if(j, "inode", ino);
+	jw_object(j, NULL, JSON_INLINE);
+	jw_u64_if(j, "inode", ino);
 	text_json(j, "name", name);
 	if (c && c->accepted)
-		json_str(j, "role", "accepted");
+		jw_str(j, "role", "accepted");
 	else if (c && c->connected)
-		json_str(j, "role", "connected");
+		jw_str(j, "role", "connected");
 	if (!c && other)
-		json_u64_if(j, "pid", other->peer_pid);
+		jw_u64_if(j, "pid", other->peer_pid);
 	if (where && where != rep)
 		report_container_ref(j, "container", where->container);
 	users_json(j, "users", c, true, true);
-	json_end(j);
+	jw_end(j);
 }
 
-static void unix_json(struct json *j, const struct report *rep, struct report_channel *c)
+static void unix_json(struct jw *j, const struct report *rep, struct report_channel *c)
 {
 	const struct report *where;
 	struct report_channel *peer = peer_of(rep, c, &where);
@@ -331,14 +331,14 @@ static void unix_json(struct json *j, const struct report *rep, struct report_ch
 		peer->listed = true;
 	c->listed = true;
 	channel_head(j, c);
-	json_true_if(j, "pair", c->pair || (peer && peer->pair));
-	json_array(j, "ends", JSON_INLINE);
+	jw_true_if(j, "pair", c->pair || (peer && peer->pair));
+	jw_array(j, "ends", JSON_INLINE);
 	end_json(j, rep, rep, c, peer, c->ino);
 	if (peer != c && (c->peer_ino || c->peer_name.s || c->peer_pid))
 		end_json(j, rep, peer ? where : NULL, peer, c, c->peer_ino);
-	json_end(j);
+	jw_end(j);
 	times_json(j, c);
-	json_end(j);
+	jw_end(j);
 }
 
 static int by_time(const void *a, const void *b)
@@ -351,40 +351,40 @@ static int by_time(const void *a, const void *b)
 	return x->ino < y->ino ? -1 : x->ino > y->ino;
 }
 
-static void totals_json(struct json *j, const char *key, const struct channel_sums *list,
+static void totals_json(struct jw *j, const char *key, const struct channel_sums *list,
 			bool folded)
 {
-	json_object(j, key, JSON_LINES);
+	jw_object(j, key, JSON_LINES);
 	for (__u32 kind = 0; kind <= IPCKIND_NETLINK; kind++) {
 		const struct channel_sums *s = &list[kind];
 		const char *name = name_enum(FT_ipckind, kind);
 
 		if (!name || !(s->channels | s->records | s->reads | s->writes | s->made))
 			continue;
-		json_object(j, name, JSON_INLINE);
+		jw_object(j, name, JSON_INLINE);
 		if (folded)
-			json_u64(j, "records", s->records);
+			jw_u64(j, "records", s->records);
 		else
-			json_u64(j, "channels", s->channels);
-		json_u64_if(j, "made", s->made);
+			jw_u64(j, "channels", s->channels);
+		jw_u64_if(j, "made", s->made);
 		sums_json(j, s->reads, s->read_bytes, "reads", "read_bytes");
 		sums_json(j, s->writes, s->written_bytes, "writes", "written_bytes");
-		json_end(j);
+		jw_end(j);
 	}
-	json_end(j);
+	jw_end(j);
 }
 
-static void channels_json(struct report *rep, struct json *j)
+static void channels_json(struct report *rep, struct jw *j)
 {
 	void **list = table_sorted(&rep->ipc.channels, by_time);
 	size_t nr = list ? rep->ipc.channels.h.nr : 0;
 
-	json_array(j, "pipes", JSON_LINES);
+	jw_array(j, "pipes", JSON_LINES);
 	for (size_t i = 0; i < nr; i++)
 		if (is_pipe(((struct report_channel *)list[i])->kind))
 			pipe_json(j, list[i]);
-	json_end(j);
-	json_array(j, "unix", JSON_LINES);
+	jw_end(j);
+	jw_array(j, "unix", JSON_LINES);
 	for (size_t i = 0; i < nr; i++)
 		((struct report_channel *)list[i])->listed = false;
 	for (size_t i = 0; i < nr; i++) {
@@ -393,19 +393,19 @@ static void channels_json(struct report *rep, struct json *j)
 		if (is_unix(c->kind) && !c->listed)
 			unix_json(j, rep, c);
 	}
-	json_end(j);
-	json_array(j, "others", JSON_LINES);
+	jw_end(j);
+	jw_array(j, "others", JSON_LINES);
 	for (size_t i = 0; i < nr; i++) {
 		__u32 kind = ((struct report_channel *)list[i])->kind;
 
 		if (!is_pipe(kind) && !is_unix(kind))
 			other_json(j, list[i]);
 	}
-	json_end(j);
+	jw_end(j);
 	free(list);
 }
 
-void report_ipc_json(struct report *rep, struct json *j)
+void report_ipc_json(struct report *rep, struct jw *j)
 {
 	static const struct {
 		const char *key;
@@ -418,16 +418,16 @@ void report_ipc_json(struct report *rep, struct json *j)
 	};
 	const struct report_ipc *ipc = &rep->ipc;
 
-	json_object(j, "ipc", JSON_LINES);
+	jw_object(j, "ipc", JSON_LINES);
 	totals_json(j, "total", ipc->total, false);
-	json_object(j, "folded", JSON_LINES);
-	json_u64(j, "records", ipc->channels.folded);
-	json_u64(j, "users", ipc->users.folded);
-	json_u64(j, "events", ipc->events.t.folded);
+	jw_object(j, "folded", JSON_LINES);
+	jw_u64(j, "records", ipc->channels.folded);
+	jw_u64(j, "users", ipc->users.folded);
+	jw_u64(j, "events", ipc->events.t.folded);
 	totals_json(j, "channels", ipc->folded, true);
-	json_end(j);
+	jw_end(j);
 	channels_json(rep, j);
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
 		tally_json(rep, j, lists[i].key, &ipc->events, lists[i].type);
-	json_end(j);
+	jw_end(j);
 }

@@ -187,7 +187,7 @@ static char *pick_name(struct report_output *o, const struct container *c)
 static int write_named(struct report_output *o, struct report *rep, const struct session *end,
 		       const char *name)
 {
-	struct json j = { 0 };
+	struct jw j = { 0 };
 	char tmp[64];
 	int fd = open_tmp(o, tmp, sizeof(tmp)), err;
 
@@ -195,7 +195,7 @@ static int write_named(struct report_output *o, struct report *rep, const struct
 		return fd;
 	j.fd = fd;
 	err = report_write(rep, &j, end);
-	json_free(&j);
+	jw_free(&j);
 	if (!err && fsync(fd))
 		err = -errno;
 	if (close(fd) && !err)
@@ -211,10 +211,10 @@ static int write_named(struct report_output *o, struct report *rep, const struct
 
 static int write_stream(struct report_output *o, struct report *rep, const struct session *end)
 {
-	struct json j = { .fd = o->fd };
+	struct jw j = { .fd = o->fd };
 	int err = report_write(rep, &j, end);
 
-	json_free(&j);
+	jw_free(&j);
 	return err;
 }
 

@@ -181,12 +181,12 @@ struct report_process *report_process_of(struct report *rep, const struct record
 	return p;
 }
 
-void report_process_ref(struct json *j, const struct report_process *p, __u32 pid, const char *comm)
+void report_process_ref(struct jw *j, const struct report_process *p, __u32 pid, const char *comm)
 {
 	if (p)
-		json_u64(j, "process", p->id);
-	json_u64_if(j, "pid", p ? p->pid : pid);
-	json_str_if(j, "comm", comm && *comm ? comm : p ? p->comm : NULL);
+		jw_u64(j, "process", p->id);
+	jw_u64_if(j, "pid", p ? p->pid : pid);
+	jw_str_if(j, "comm", comm && *comm ? comm : p ? p->comm : NULL);
 }
 
 void report_fork(struct report *rep, const struct record *r)
@@ -302,91 +302,91 @@ static __u64 to_wall(const struct report *rep, __u64 boot)
 	return boot ? boot + (__u64)rep->boot_to_wall : 0;
 }
 
-static void execs_json(struct json *j, const struct report_process *p)
+static void execs_json(struct jw *j, const struct report_process *p)
 {
-	json_array(j, "execs", JSON_INLINE);
+	jw_array(j, "execs", JSON_INLINE);
 	for (const struct report_exec *x = p->execs; x; x = x->next) {
-		json_object(j, NULL, JSON_INLINE);
-		json_time(j, "time", x->time);
-		json_str(j, "phase", x->setup ? "setup" : "run");
-		json_raw(j, NULL, x->fields.s, x->fields.len);
-		json_end(j);
+		jw_object(j, NULL, JSON_INLINE);
+		jw_time(j, "time", x->time);
+		jw_str(j, "phase", x->setup ? "setup" : "run");
+		jw_raw(j, NULL, x->fields.s, x->fields.len);
+		jw_end(j);
 	}
-	json_end(j);
-	json_u64_if(j, "folded_execs", p->folded_execs);
+	jw_end(j);
+	jw_u64_if(j, "folded_execs", p->folded_execs);
 }
 
-static void exit_json(const struct report *rep, struct json *j, const struct report_process *p)
+static void exit_json(const struct report *rep, struct jw *j, const struct report_process *p)
 {
 	const char *sig = p->signal ? name_signal((unsigned int)p->signal) : NULL;
 
 	if (!p->exited)
 		return;
-	json_time(j, "end", to_wall(rep, p->end));
-	json_i64(j, "exit_code", p->code);
+	jw_time(j, "end", to_wall(rep, p->end));
+	jw_i64(j, "exit_code", p->code);
 	if (sig)
-		json_str(j, "exit_signal", sig);
+		jw_str(j, "exit_signal", sig);
 	else
-		json_u64_if(j, "exit_signal", (__u64)p->signal);
-	json_true_if(j, "core_dumped", p->core);
-	json_u64(j, "cpu_time", p->cpu_time);
-	json_u64(j, "max_rss", p->max_rss);
+		jw_u64_if(j, "exit_signal", (__u64)p->signal);
+	jw_true_if(j, "core_dumped", p->core);
+	jw_u64(j, "cpu_time", p->cpu_time);
+	jw_u64(j, "max_rss", p->max_rss);
 }
 
-static void own_calls_json(struct json *j, const struct report_process *p)
+static void own_calls_json(struct jw *j, const struct report_process *p)
 {
-	json_object(j, "syscalls", JSON_INLINE);
-	json_u64(j, "count", p->nr_calls[PHASE_RUN]);
-	json_u64(j, "errors", p->nr_errors[PHASE_RUN]);
-	json_u64_if(j, "setup", p->nr_calls[PHASE_SETUP]);
-	json_u64_if(j, "folded", p->folded_calls);
-	json_array(j, "calls", JSON_INLINE);
+	jw_object(j, "syscalls", JSON_INLINE);
+	jw_u64(j, "count", p->nr_calls[PHASE_RUN]);
+	jw_u64(j, "errors", p->nr_errors[PHASE_RUN]);
+	jw_u64_if(j, "setup", p->nr_calls[PHASE_SETUP]);
+	jw_u64_if(j, "folded", p->folded_calls);
+	jw_array(j, "calls", JSON_INLINE);
 	for (const struct report_call *c = p->calls; c; c = c->next)
 		report_call_json(j, c);
-	json_end(j);
-	json_end(j);
+	jw_end(j);
+	jw_end(j);
 }
 
 /* All of a process but its children; the object stays open. */
-static void process_json(const struct report *rep, struct json *j, const struct report_process *p)
+static void process_json(const struct report *rep, struct jw *j, const struct report_process *p)
 {
-	json_object(j, NULL, JSON_INLINE);
-	json_u64(j, "id", p->id);
-	json_u64(j, "pid", p->pid);
-	json_u64(j, "vpid", p->vpid);
-	json_u64(j, "ppid", p->ppid);
+	jw_object(j, NULL, JSON_INLINE);
+	jw_u64(j, "id", p->id);
+	jw_u64(j, "pid", p->pid);
+	jw_u64(j, "vpid", p->vpid);
+	jw_u64(j, "ppid", p->ppid);
 	if (p->parent)
-		json_u64(j, "parent", p->parent->id);
-	json_time(j, "start", to_wall(rep, p->start));
-	json_str(j, "comm", p->comm);
+		jw_u64(j, "parent", p->parent->id);
+	jw_time(j, "start", to_wall(rep, p->start));
+	jw_str(j, "comm", p->comm);
 	if (p->exe.s)
-		json_bytes(j, "exe", p->exe.s, p->exe.len);
-	json_raw(j, "args", p->args.s, p->args.len);
-	json_true_if(j, "args_truncated", p->args_cut);
-	json_u64(j, "uid", p->uid);
-	json_u64(j, "gid", p->gid);
-	json_true_if(j, "setup", p->setup);
-	json_true_if(j, "existing", p->existing);
-	json_u64(j, "threads", 1 + (__u64)p->threads);
+		jw_bytes(j, "exe", p->exe.s, p->exe.len);
+	jw_raw(j, "args", p->args.s, p->args.len);
+	jw_true_if(j, "args_truncated", p->args_cut);
+	jw_u64(j, "uid", p->uid);
+	jw_u64(j, "gid", p->gid);
+	jw_true_if(j, "setup", p->setup);
+	jw_true_if(j, "existing", p->existing);
+	jw_u64(j, "threads", 1 + (__u64)p->threads);
 	exit_json(rep, j, p);
 	if (p->execs || p->folded_execs)
 		execs_json(j, p);
 	if (p->nr_calls[PHASE_RUN] || p->nr_calls[PHASE_SETUP])
 		own_calls_json(j, p);
-	json_u64_if(j, "files_opened", p->files_opened);
-	json_u64_if(j, "file_read_bytes", p->read_bytes);
-	json_u64_if(j, "file_written_bytes", p->written_bytes);
+	jw_u64_if(j, "files_opened", p->files_opened);
+	jw_u64_if(j, "file_read_bytes", p->read_bytes);
+	jw_u64_if(j, "file_written_bytes", p->written_bytes);
 }
 
 /* What lies deeper than the tree may nest: all descendants of @top, one after the other. */
-static void flat_json(const struct report *rep, struct json *j, const struct report_process *top)
+static void flat_json(const struct report *rep, struct jw *j, const struct report_process *top)
 {
 	const struct report_process *p = top->children;
 
 	while (p) {
 		process_json(rep, j, p);
-		json_bool(j, "flattened", true);
-		json_end(j);
+		jw_bool(j, "flattened", true);
+		jw_end(j);
 		if (p->children) {
 			p = p->children;
 			continue;
@@ -397,45 +397,45 @@ static void flat_json(const struct report *rep, struct json *j, const struct rep
 	}
 }
 
-static void tree_json(const struct report *rep, struct json *j, const struct report_process *p,
+static void tree_json(const struct report *rep, struct jw *j, const struct report_process *p,
 		      unsigned int depth)
 {
 	process_json(rep, j, p);
 	if (p->children) {
-		json_array(j, "children", JSON_LINES);
+		jw_array(j, "children", JSON_LINES);
 		if (depth == TREE_DEPTH)
 			flat_json(rep, j, p);
 		else
 			for (const struct report_process *c = p->children; c; c = c->sibling)
 				tree_json(rep, j, c, depth + 1);
-		json_end(j);
+		jw_end(j);
 	}
-	json_end(j);
+	jw_end(j);
 }
 
-void report_process_json(struct report *rep, struct json *j)
+void report_process_json(struct report *rep, struct jw *j)
 {
 	const struct report_processes *ps = &rep->processes;
 
-	json_object(j, "processes", JSON_LINES);
-	json_u64(j, "listed", ps->nr);
-	json_u64(j, "forked", ps->forked);
-	json_u64(j, "exited", ps->exited);
-	json_u64(j, "threads", ps->threads);
-	json_object(j, "folded", JSON_INLINE);
-	json_u64(j, "forks", ps->folded_forks);
-	json_u64(j, "records", ps->all.folded);
-	json_u64(j, "execs", ps->folded_execs);
-	json_u64(j, "syscalls", ps->calls.folded);
-	json_u64(j, "events", ps->events.t.folded);
-	json_end(j);
-	json_array(j, "tree", JSON_LINES);
+	jw_object(j, "processes", JSON_LINES);
+	jw_u64(j, "listed", ps->nr);
+	jw_u64(j, "forked", ps->forked);
+	jw_u64(j, "exited", ps->exited);
+	jw_u64(j, "threads", ps->threads);
+	jw_object(j, "folded", JSON_INLINE);
+	jw_u64(j, "forks", ps->folded_forks);
+	jw_u64(j, "records", ps->all.folded);
+	jw_u64(j, "execs", ps->folded_execs);
+	jw_u64(j, "syscalls", ps->calls.folded);
+	jw_u64(j, "events", ps->events.t.folded);
+	jw_end(j);
+	jw_array(j, "tree", JSON_LINES);
 	for (__u32 i = 0; i < ps->nr; i++)
 		if (!ps->by_id[i]->parent)
 			tree_json(rep, j, ps->by_id[i], 0);
-	json_end(j);
+	jw_end(j);
 	tally_json(rep, j, "exec_failed", &ps->events, EV_process_exec_failed);
 	tally_json(rep, j, "credentials", &ps->events, EV_process_credentials);
 	tally_json(rep, j, "namespaces", &ps->events, EV_process_namespaces);
-	json_end(j);
+	jw_end(j);
 }

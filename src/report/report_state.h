@@ -11,7 +11,7 @@
 #include "hash.h"
 #include "record.h"
 #include "report/arena.h"
-#include "report/json.h"
+#include "report/json_writer.h"
 #include "report/report.h"
 #include "report/report_parts.h"
 
@@ -57,6 +57,8 @@ void *table_get(struct report *rep, struct table *t, const void *key, size_t len
 void *table_find(const struct report *rep, const struct table *t, const void *key, size_t len);
 /* All entries in the order of @cmp (of pointers to entries); free() it. NULL when empty or no memory. */
 void **table_sorted(const struct table *t, int (*cmp)(const void *, const void *));
+/* The same, in the order of their keys' bytes. */
+void **table_by_key(const struct table *t);
 /* At most report_limits.string bytes of a string field; NULL when absent. */
 const char *report_string(const struct report *rep, const struct ev_hdr *hdr, struct ev_ref ref,
 			  size_t *len);
@@ -69,14 +71,14 @@ void report_fields(struct report *rep, struct buf *b, const struct record *r);
 /* Counts @r in the tally under everything it says. */
 void tally_add(struct report *rep, struct tally *t, const struct record *r);
 /* An array of the entries of event @type, or of all that the tally holds (-1). */
-void tally_json(const struct report *rep, struct json *j, const char *key, const struct tally *t,
+void tally_json(const struct report *rep, struct jw *j, const char *key, const struct tally *t,
 		int type);
 __u64 tally_count(const struct tally *t, int type);
 
 /* The process a record is of; made known when it was not. NULL: none, or no room. */
 struct report_process *report_process_of(struct report *rep, const struct record *r);
 /* "process", "pid" and "comm": who. @p may be NULL. */
-void report_process_ref(struct json *j, const struct report_process *p, __u32 pid, const char *comm);
+void report_process_ref(struct jw *j, const struct report_process *p, __u32 pid, const char *comm);
 
 /* One part each: record handlers, in the dispatch table of report.c … */
 typedef void report_handler(struct report *rep, const struct record *r);
@@ -89,22 +91,22 @@ report_handler report_connect, report_accept, report_listen, report_close, repor
 	report_datagrams;
 
 /* … and their share of the document. */
-void report_process_json(struct report *rep, struct json *j);
-void report_syscall_json(struct report *rep, struct json *j);
-void report_syscall_setup_json(struct report *rep, struct json *j);
-void report_file_json(struct report *rep, struct json *j);
-void report_ipc_json(struct report *rep, struct json *j);
-void report_tcp_json(struct report *rep, struct json *j);
-void report_call_json(struct json *j, const struct report_call *c);
+void report_process_json(struct report *rep, struct jw *j);
+void report_syscall_json(struct report *rep, struct jw *j);
+void report_syscall_setup_json(struct report *rep, struct jw *j);
+void report_file_json(struct report *rep, struct jw *j);
+void report_ipc_json(struct report *rep, struct jw *j);
+void report_tcp_json(struct report *rep, struct jw *j);
+void report_call_json(struct jw *j, const struct report_call *c);
 /* The system calls of a phase, most frequent first; free @out and @list. Returns how many. */
 size_t report_call_sums(const struct report *rep, enum phase phase, struct call_sum **out,
 			void ***list);
 void report_errno_name(char *out, size_t size, __u32 err);
-void report_summary_json(struct report *rep, struct json *j);
-void report_file_stats_json(struct json *j, const struct file_stats *s);
-void report_flags_json(struct json *j, const char *key, enum field_type type, __u32 flags);
-/* Order of entries by their keys' bytes. */
-int report_by_key(const void *a, const void *b);
+void report_summary_json(struct report *rep, struct jw *j);
+void report_file_stats_json(struct jw *j, const struct file_stats *s);
+void report_flags_json(struct jw *j, const char *key, enum field_type type, __u32 flags);
+/* The value's name, or "other". */
+const char *report_enum(enum field_type type, __u32 value);
 struct container_mount;
 const char *report_volume_kind(const struct report *rep, const struct report_volume *v,
 			       const struct container_mount **mount);
@@ -115,10 +117,10 @@ void report_tcp_join(struct report *rep, const struct hash *by_ends);
 void report_address(char *out, size_t size, const struct ev_addr *a);
 /* The first of all reports of this recording. */
 const struct report *report_first(const struct report *rep);
-void report_container_ref(struct json *j, const char *key, const struct container *c);
+void report_container_ref(struct jw *j, const char *key, const struct container *c);
 
 /* report_doc.c: the whole document. */
-int report_write(struct report *rep, struct json *j, const struct session *end);
+int report_write(struct report *rep, struct jw *j, const struct session *end);
 /* Reasons why this report is not the whole truth, as bits of report_partial_names. */
 unsigned int report_partial(const struct report *rep, const struct session *end);
 __u64 report_folded(const struct report *rep);

@@ -89,21 +89,21 @@ void report_syscall(struct report *rep, const struct record *r)
 	}
 }
 
-void report_call_json(struct json *j, const struct report_call *c)
+void report_call_json(struct jw *j, const struct report_call *c)
 {
 	char name[64];
 
 	call_name(name, sizeof(name), c->nr);
-	json_object(j, NULL, JSON_INLINE);
-	json_str(j, "name", name);
+	jw_object(j, NULL, JSON_INLINE);
+	jw_str(j, "name", name);
 	if (c->err) {
 		report_errno_name(name, sizeof(name), c->err);
-		json_str(j, "error", name);
+		jw_str(j, "error", name);
 	}
-	json_u64(j, "count", c->count);
-	json_u64_if(j, "time_total", c->total);
-	json_u64_if(j, "time_max", c->longest);
-	json_end(j);
+	jw_u64(j, "count", c->count);
+	jw_u64_if(j, "time_total", c->total);
+	jw_u64_if(j, "time_max", c->longest);
+	jw_end(j);
 }
 
 static int by_call(const void *a, const void *b)
@@ -159,60 +159,60 @@ size_t report_call_sums(const struct report *rep, enum phase phase, struct call_
 	return used;
 }
 
-static void sum_json(struct json *j, const struct call_sum *s)
+static void sum_json(struct jw *j, const struct call_sum *s)
 {
 	__u32 abi = s->nr >> 16;
 	char name[32];
 
-	json_object(j, NULL, JSON_INLINE);
-	json_str(j, "name", s->name);
-	json_u64(j, "number", s->nr & 0xffff);
-	json_str(j, "abi", abi < 3 ? abi_names[abi] : "other");
-	json_u64(j, "count", s->count);
+	jw_object(j, NULL, JSON_INLINE);
+	jw_str(j, "name", s->name);
+	jw_u64(j, "number", s->nr & 0xffff);
+	jw_str(j, "abi", abi < 3 ? abi_names[abi] : "other");
+	jw_u64(j, "count", s->count);
 	if (s->errors) {
-		json_object(j, "errors", JSON_INLINE);
+		jw_object(j, "errors", JSON_INLINE);
 		for (size_t i = 0; i < s->nr_calls; i++) {
 			if (!s->calls[i]->err)
 				continue;
 			report_errno_name(name, sizeof(name), s->calls[i]->err);
-			json_u64(j, name, s->calls[i]->count);
+			jw_u64(j, name, s->calls[i]->count);
 		}
-		json_end(j);
+		jw_end(j);
 	}
-	json_u64_if(j, "time_total", s->total);
-	json_u64_if(j, "time_max", s->longest);
-	json_end(j);
+	jw_u64_if(j, "time_total", s->total);
+	jw_u64_if(j, "time_max", s->longest);
+	jw_end(j);
 }
 
-static void phase_json(struct report *rep, struct json *j, enum phase phase)
+static void phase_json(struct report *rep, struct jw *j, enum phase phase)
 {
 	struct call_sum *sums;
 	void **list;
 	size_t nr = report_call_sums(rep, phase, &sums, &list);
 
-	json_u64(j, "count", rep->syscalls.count[phase]);
-	json_u64(j, "errors", rep->syscalls.errors[phase]);
-	json_u64(j, "distinct", nr);
-	json_u64(j, "folded", rep->syscalls.folded[phase]);
-	json_array(j, "calls", JSON_LINES);
+	jw_u64(j, "count", rep->syscalls.count[phase]);
+	jw_u64(j, "errors", rep->syscalls.errors[phase]);
+	jw_u64(j, "distinct", nr);
+	jw_u64(j, "folded", rep->syscalls.folded[phase]);
+	jw_array(j, "calls", JSON_LINES);
 	for (size_t i = 0; i < nr; i++)
 		sum_json(j, &sums[i]);
-	json_end(j);
+	jw_end(j);
 	free(sums);
 	free(list);
 }
 
-void report_syscall_json(struct report *rep, struct json *j)
+void report_syscall_json(struct report *rep, struct jw *j)
 {
-	json_object(j, "syscalls", JSON_LINES);
-	json_bool(j, "timed", rep->syscalls.timed);
+	jw_object(j, "syscalls", JSON_LINES);
+	jw_bool(j, "timed", rep->syscalls.timed);
 	phase_json(rep, j, PHASE_RUN);
-	json_end(j);
+	jw_end(j);
 }
 
-void report_syscall_setup_json(struct report *rep, struct json *j)
+void report_syscall_setup_json(struct report *rep, struct jw *j)
 {
-	json_object(j, "syscalls", JSON_LINES);
+	jw_object(j, "syscalls", JSON_LINES);
 	phase_json(rep, j, PHASE_SETUP);
-	json_end(j);
+	jw_end(j);
 }

@@ -385,77 +385,77 @@ void report_tcp_join(struct report *rep, const struct hash *by_ends)
 			c->peer = other_end(c, by_ends);
 }
 
-static void end_json(struct json *j, const char *key, const struct ev_addr *addr, __u32 port)
+static void end_json(struct jw *j, const char *key, const struct ev_addr *addr, __u32 port)
 {
 	char s[INET6_ADDRSTRLEN];
 
 	report_address(s, sizeof(s), addr);
-	json_object(j, key, JSON_INLINE);
-	json_str(j, "address", s);
-	json_u64(j, "port", port);
-	json_end(j);
+	jw_object(j, key, JSON_INLINE);
+	jw_str(j, "address", s);
+	jw_u64(j, "port", port);
+	jw_end(j);
 }
 
-static void error_json(struct json *j, const char *key, __u32 err)
+static void error_json(struct jw *j, const char *key, __u32 err)
 {
 	char name[32];
 
 	if (!err)
 		return;
 	report_errno_name(name, sizeof(name), err);
-	json_str(j, key, name);
+	jw_str(j, key, name);
 }
 
-static void peer_end_json(const struct report *rep, struct json *j, const struct report_connection *o)
+static void peer_end_json(const struct report *rep, struct jw *j, const struct report_connection *o)
 {
-	json_object(j, "peer_end", JSON_INLINE);
+	jw_object(j, "peer_end", JSON_INLINE);
 	report_container_ref(j, "container", o->report->container);
-	json_bool(j, "same_container", o->report == rep);
+	jw_bool(j, "same_container", o->report == rep);
 	report_process_ref(j, o->process, o->pid, o->comm);
-	json_end(j);
+	jw_end(j);
 }
 
-static void connection_json(const struct report *rep, struct json *j,
+static void connection_json(const struct report *rep, struct jw *j,
 			    const struct report_connection *c)
 {
-	json_object(j, NULL, JSON_INLINE);
-	json_str(j, "direction", directions[c->direction]);
-	json_str_if(j, "family", name_enum(FT_family, c->family));
+	jw_object(j, NULL, JSON_INLINE);
+	jw_str(j, "direction", directions[c->direction]);
+	jw_str_if(j, "family", name_enum(FT_family, c->family));
 	end_json(j, "local", &c->local_addr, c->local_port);
 	end_json(j, "peer", &c->peer_addr, c->peer_port);
 	report_process_ref(j, c->process, c->pid, c->comm);
 	error_json(j, "connect_error", c->connect_err);
 	if (c->connect_err)
-		json_u64(j, "count", c->count);
-	json_time(j, "first", c->first);
-	json_time(j, "closed", c->closed);
+		jw_u64(j, "count", c->count);
+	jw_time(j, "first", c->first);
+	jw_time(j, "closed", c->closed);
 	if (c->connect_err && c->count > 1)
-		json_time(j, "last", c->last);
-	json_u64_if(j, "latency", c->latency);
+		jw_time(j, "last", c->last);
+	jw_u64_if(j, "latency", c->latency);
 	if (!c->connect_err) {
-		json_u64(j, "sent_bytes", c->sent);
-		json_u64(j, "received_bytes", c->received);
-		json_u64(j, "sent_segments", c->segs_out);
-		json_u64(j, "received_segments", c->segs_in);
-		json_u64(j, "retransmits", c->retransmits);
-		json_u64_if(j, "rtt", c->rtt);
-		json_u64_if(j, "duration", c->duration);
+		jw_u64(j, "sent_bytes", c->sent);
+		jw_u64(j, "received_bytes", c->received);
+		jw_u64(j, "sent_segments", c->segs_out);
+		jw_u64(j, "received_segments", c->segs_in);
+		jw_u64(j, "retransmits", c->retransmits);
+		jw_u64_if(j, "rtt", c->rtt);
+		jw_u64_if(j, "duration", c->duration);
 	}
 	error_json(j, "error", c->err);
-	json_true_if(j, "existing", c->existing);
-	json_true_if(j, "still_open", c->open);
+	jw_true_if(j, "existing", c->existing);
+	jw_true_if(j, "still_open", c->open);
 	if (c->peer)
 		peer_end_json(rep, j, c->peer);
-	json_end(j);
+	jw_end(j);
 }
 
-static void peer_sums_json(struct json *j, const struct report_peer *p)
+static void peer_sums_json(struct jw *j, const struct report_peer *p)
 {
-	json_u64(j, "connections", p->connections);
-	json_u64_if(j, "failed", p->failed);
-	json_u64(j, "sent_bytes", p->sent);
-	json_u64(j, "received_bytes", p->received);
-	json_u64_if(j, "retransmits", p->retransmits);
+	jw_u64(j, "connections", p->connections);
+	jw_u64_if(j, "failed", p->failed);
+	jw_u64(j, "sent_bytes", p->sent);
+	jw_u64(j, "received_bytes", p->received);
+	jw_u64_if(j, "retransmits", p->retransmits);
 }
 
 static int by_traffic(const void *a, const void *b)
@@ -469,70 +469,70 @@ static int by_traffic(const void *a, const void *b)
 	return memcmp(x->node.key, y->node.key, sizeof(struct peer_key));
 }
 
-static void peers_json(struct report *rep, struct json *j)
+static void peers_json(struct report *rep, struct jw *j)
 {
 	void **list = table_sorted(&rep->tcp.peers, by_traffic);
 
-	json_array(j, "peers", JSON_LINES);
+	jw_array(j, "peers", JSON_LINES);
 	for (size_t i = 0; list && i < rep->tcp.peers.h.nr; i++) {
 		const struct report_peer *p = list[i];
 		char s[INET6_ADDRSTRLEN];
 
 		report_address(s, sizeof(s), &p->addr);
-		json_object(j, NULL, JSON_INLINE);
-		json_str(j, "direction", directions[p->direction]);
-		json_str(j, "address", s);
-		json_u64(j, p->direction == DIR_IN ? "local_port" : "port", p->port);
+		jw_object(j, NULL, JSON_INLINE);
+		jw_str(j, "direction", directions[p->direction]);
+		jw_str(j, "address", s);
+		jw_u64(j, p->direction == DIR_IN ? "local_port" : "port", p->port);
 		peer_sums_json(j, p);
-		json_end(j);
+		jw_end(j);
 	}
-	json_end(j);
+	jw_end(j);
 	free(list);
 }
 
-static void total_json(struct json *j, const struct report_tcp *t)
+static void total_json(struct jw *j, const struct report_tcp *t)
 {
-	json_object(j, "total", JSON_INLINE);
-	json_u64(j, "opened", t->opened);
-	json_u64(j, "accepted", t->accepted);
-	json_u64(j, "failed", t->failed);
-	json_u64(j, "existing", t->existing);
-	json_u64(j, "unopened", t->unopened);
-	json_u64(j, "closed", t->closed);
-	json_u64(j, "sent_bytes", t->sent);
-	json_u64(j, "received_bytes", t->received);
-	json_u64(j, "retransmits", t->retransmits);
-	json_u64(j, "udp_sent_bytes", t->udp_sent);
-	json_u64(j, "udp_received_bytes", t->udp_received);
-	json_end(j);
+	jw_object(j, "total", JSON_INLINE);
+	jw_u64(j, "opened", t->opened);
+	jw_u64(j, "accepted", t->accepted);
+	jw_u64(j, "failed", t->failed);
+	jw_u64(j, "existing", t->existing);
+	jw_u64(j, "unopened", t->unopened);
+	jw_u64(j, "closed", t->closed);
+	jw_u64(j, "sent_bytes", t->sent);
+	jw_u64(j, "received_bytes", t->received);
+	jw_u64(j, "retransmits", t->retransmits);
+	jw_u64(j, "udp_sent_bytes", t->udp_sent);
+	jw_u64(j, "udp_received_bytes", t->udp_received);
+	jw_end(j);
 }
 
-void report_tcp_json(struct report *rep, struct json *j)
+void report_tcp_json(struct report *rep, struct jw *j)
 {
 	const struct report_tcp *t = &rep->tcp;
 
-	json_object(j, "tcp", JSON_LINES);
-	json_u64(j, "listed", t->nr);
+	jw_object(j, "tcp", JSON_LINES);
+	jw_u64(j, "listed", t->nr);
 	total_json(j, t);
-	json_object(j, "folded", JSON_INLINE);
-	json_u64(j, "connections", t->folded);
-	json_u64(j, "sent_bytes", t->folded_sent);
-	json_u64(j, "received_bytes", t->folded_received);
-	json_u64(j, "listeners", t->listeners.t.folded);
-	json_u64(j, "udp", t->datagrams.t.folded);
-	json_u64(j, "peers", t->peers.folded);
-	json_object(j, "peer_sums", JSON_INLINE);
+	jw_object(j, "folded", JSON_INLINE);
+	jw_u64(j, "connections", t->folded);
+	jw_u64(j, "sent_bytes", t->folded_sent);
+	jw_u64(j, "received_bytes", t->folded_received);
+	jw_u64(j, "listeners", t->listeners.t.folded);
+	jw_u64(j, "udp", t->datagrams.t.folded);
+	jw_u64(j, "peers", t->peers.folded);
+	jw_object(j, "peer_sums", JSON_INLINE);
 	peer_sums_json(j, &t->folded_peers);
-	json_end(j);
-	json_end(j);
-	json_array(j, "connections", JSON_LINES);
+	jw_end(j);
+	jw_end(j);
+	jw_array(j, "connections", JSON_LINES);
 	for (const struct report_connection *c = t->first; c; c = c->next)
 		connection_json(rep, j, c);
-	json_end(j);
+	jw_end(j);
 	tally_json(rep, j, "listeners", &t->listeners, -1);
 	peers_json(rep, j);
-	json_end(j);
-	json_object(j, "udp", JSON_LINES);
+	jw_end(j);
+	jw_object(j, "udp", JSON_LINES);
 	tally_json(rep, j, "peers", &t->datagrams, -1);
-	json_end(j);
+	jw_end(j);
 }

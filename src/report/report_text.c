@@ -677,7 +677,7 @@ static void gaps_text(struct text_out *t, const cJSON *doc)
 		text_end(t);
 	}
 	cJSON_ArrayForEach(c, get(doc, "coverage")) {
-		if (is_true(c, "active"))
+		if (!is_true(c, "missing"))
 			continue;
 		heading(t, "NOT SEEN");
 		text_put(t, string(c, "program"), 24);

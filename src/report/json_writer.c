@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "report/json.h"
+#include "report/json_writer.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -10,7 +10,7 @@
 
 #define FLUSH_AT 65536
 
-static void flush(struct json *j)
+static void flush(struct jw *j)
 {
 	size_t done = 0;
 
@@ -27,7 +27,7 @@ static void flush(struct json *j)
 	buf_reset(&j->b);
 }
 
-static void new_line(struct json *j)
+static void new_line(struct jw *j)
 {
 	static const char tabs[] = "\n\t\t\t\t\t\t\t\t";
 	unsigned int depth = j->depth < sizeof(tabs) - 2 ? j->depth : sizeof(tabs) - 2;
@@ -36,7 +36,7 @@ static void new_line(struct json *j)
 }
 
 /* Everything that comes before a value: comma, line break, key. */
-static void lead(struct json *j, const char *key)
+static void lead(struct jw *j, const char *key)
 {
 	if (j->fd >= 0 && j->b.len >= FLUSH_AT)
 		flush(j);
@@ -54,7 +54,7 @@ static void lead(struct json *j, const char *key)
 	}
 }
 
-static void begin(struct json *j, const char *key, enum json_style style, const char *brackets)
+static void begin(struct jw *j, const char *key, enum json_style style, const char *brackets)
 {
 	lead(j, key);
 	buf_char(&j->b, brackets[0]);
@@ -69,17 +69,17 @@ static void begin(struct json *j, const char *key, enum json_style style, const 
 	j->depth++;
 }
 
-void json_object(struct json *j, const char *key, enum json_style style)
+void jw_object(struct jw *j, const char *key, enum json_style style)
 {
 	begin(j, key, style, "{}");
 }
 
-void json_array(struct json *j, const char *key, enum json_style style)
+void jw_array(struct jw *j, const char *key, enum json_style style)
 {
 	begin(j, key, style, "[]");
 }
 
-void json_end(struct json *j)
+void jw_end(struct jw *j)
 {
 	if (!j->depth)
 		return;
@@ -89,25 +89,25 @@ void json_end(struct json *j)
 	buf_char(&j->b, j->stack[j->depth].close);
 }
 
-void json_u64(struct json *j, const char *key, __u64 v)
+void jw_u64(struct jw *j, const char *key, __u64 v)
 {
 	lead(j, key);
 	buf_u64(&j->b, v);
 }
 
-void json_i64(struct json *j, const char *key, __s64 v)
+void jw_i64(struct jw *j, const char *key, __s64 v)
 {
 	lead(j, key);
 	buf_i64(&j->b, v);
 }
 
-void json_bool(struct json *j, const char *key, bool v)
+void jw_bool(struct jw *j, const char *key, bool v)
 {
 	lead(j, key);
 	buf_str(&j->b, v ? "true" : "false");
 }
 
-void json_bytes(struct json *j, const char *key, const char *s, size_t len)
+void jw_bytes(struct jw *j, const char *key, const char *s, size_t len)
 {
 	lead(j, key);
 	buf_char(&j->b, '"');
@@ -115,17 +115,17 @@ void json_bytes(struct json *j, const char *key, const char *s, size_t len)
 	buf_char(&j->b, '"');
 }
 
-void json_str(struct json *j, const char *key, const char *s)
+void jw_str(struct jw *j, const char *key, const char *s)
 {
 	if (s) {
-		json_bytes(j, key, s, strlen(s));
+		jw_bytes(j, key, s, strlen(s));
 		return;
 	}
 	lead(j, key);
 	buf_str(&j->b, "null");
 }
 
-void json_format_time(char *out, __u64 wall)
+void jw_format_time(char *out, __u64 wall)
 {
 	time_t sec = (time_t)(wall / 1000000000);
 	struct tm tm;
@@ -136,17 +136,27 @@ void json_format_time(char *out, __u64 wall)
 	snprintf(out + n, 32 - n, ".%09uZ", (unsigned int)(wall % 1000000000));
 }
 
-void json_time(struct json *j, const char *key, __u64 wall)
+void jw_time(struct jw *j, const char *key, __u64 wall)
 {
-	char s[32];
+	__u64 sec = wall / 1000000000;
+	__u32 ns = (__u32)(wall % 1000000000);
 
 	if (!wall)
 		return;
-	json_format_time(s, wall);
-	json_str(j, key, s);
+	/* Neighbours in a list often share the second; the calendar is what costs. */
+	if (sec != j->time_sec || !j->time[0])
+		jw_format_time(j->time, wall);
+	j->time_sec = sec;
+	/* "2026-11-23T22:13:20.001001000Z": the fraction is in columns 20 to 28 */
+	for (unsigned int i = 28; i > 19; i--, ns /= 10)
+		j->time[i] = (char)('0' + ns % 10);
+	lead(j, key);
+	buf_char(&j->b, '"');
+	buf_str(&j->b, j->time);
+	buf_char(&j->b, '"');
 }
 
-void json_raw(struct json *j, const char *key, const char *s, size_t len)
+void jw_raw(struct jw *j, const char *key, const char *s, size_t len)
 {
 	if (!len)
 		return;
@@ -154,28 +164,28 @@ void json_raw(struct json *j, const char *key, const char *s, size_t len)
 	buf_add(&j->b, s, len);
 }
 
-void json_u64_if(struct json *j, const char *key, __u64 v)
+void jw_u64_if(struct jw *j, const char *key, __u64 v)
 {
 	if (v)
-		json_u64(j, key, v);
+		jw_u64(j, key, v);
 }
 
-void json_true_if(struct json *j, const char *key, bool v)
+void jw_true_if(struct jw *j, const char *key, bool v)
 {
 	if (v)
-		json_bool(j, key, true);
+		jw_bool(j, key, true);
 }
 
-void json_str_if(struct json *j, const char *key, const char *s)
+void jw_str_if(struct jw *j, const char *key, const char *s)
 {
 	if (s && *s)
-		json_str(j, key, s);
+		jw_str(j, key, s);
 }
 
-int json_finish(struct json *j)
+int jw_finish(struct jw *j)
 {
 	while (j->depth)
-		json_end(j);
+		jw_end(j);
 	buf_char(&j->b, '\n');
 	if (j->fd >= 0)
 		flush(j);
@@ -184,7 +194,7 @@ int json_finish(struct json *j)
 	return j->err;
 }
 
-void json_free(struct json *j)
+void jw_free(struct jw *j)
 {
 	buf_free(&j->b);
 }
