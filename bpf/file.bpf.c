@@ -13,6 +13,7 @@ char LICENSE[] SEC("license") = "GPL";
 #define O_EXCL		0200
 #define O_NOCTTY	0400
 #define O_TRUNC		01000
+#define O_CLOEXEC	02000000
 #if defined(__TARGET_ARCH_x86)
 #define O_LARGEFILE	0100000
 #define O_NOFOLLOW	0400000
@@ -378,9 +379,9 @@ static __always_inline void open_fill(struct ev_file_open *e, struct file *f, __
 {
 	e->kind = file_kind(f);
 	e->mode = BPF_CORE_READ(f, f_inode, i_mode) & 07777;
-	/* the kernel keeps all flags but those of the opening itself, and adds O_LARGEFILE always */
+	/* the file keeps neither those of the opening itself nor the descriptor's; O_LARGEFILE is always added */
 	e->flags = BPF_CORE_READ(f, f_flags) & ~O_LARGEFILE;
-	e->flags |= flags & (O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC);
+	e->flags |= flags & (O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC);
 	e->created = created;
 }
 
