@@ -138,7 +138,7 @@ class Recording:
     def __init__(self, setup, args, form="jsonl", output=None):
         self.output = output or os.path.join(setup.subdir(setup.name()), "events." + form)
         self.stderr_path = self.output.rstrip("/") + ".stderr"
-        self.command = [setup.ebpfmon] + args + ["-o", self.output]
+        self.command = [setup.ebpfmon, "record", "--wait"] + args + ["-o", self.output]
         if form != "report":
             self.command += ["-f", form]
         self.stderr = open(self.stderr_path, "w")
