@@ -4,6 +4,8 @@
 Each fact must be matched by exactly one event, and of the events that the account is complete for
 no event may be left over.
 """
+import re
+
 from lib import Failure
 
 # Sums: lines of one key are drained at intervals and add up. What they are told apart by here.
@@ -135,9 +137,12 @@ def differences(fact, event, pids):
     return [k for k, v in fact.items() if not matches(k, v, event, pids)]
 
 
+NOT_SHOWN = re.compile(r"^(container\.|time$|schema_version$|process\.(user|group|executable|parent_pid|tid|capab))")
+
+
 def show(value):
-    """For messages: sorted, and not without end."""
-    text = ", ".join("%s=%r" % (k, v) for k, v in sorted(value.items()))
+    """For messages: what tells one event from another, sorted, and not without end."""
+    text = ", ".join("%s=%r" % (k, v) for k, v in sorted(value.items()) if not NOT_SHOWN.match(k))
     return text if len(text) < 900 else text[:900] + " …"
 
 
