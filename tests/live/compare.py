@@ -108,6 +108,8 @@ def matches(key, want, event, pids):
     got = event.get(key)
     if key == "process.command_args":
         return args_match(want, event)
+    if key == "error" and want == "KILLED":	# docs/test/live.md, rule 4
+        return not got or got.startswith("ERESTART")
     if key == "error" and want == "EINTR" and event["event"].startswith("syscall."):
         return got == "EINTR" or str(got).startswith("ERESTART")	# docs/test/live.md, rule 3
     if key == "process.executable.flags.any":

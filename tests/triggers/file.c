@@ -29,8 +29,8 @@ static const char *kind_name(mode_t mode)
 {
 	return S_ISREG(mode)	? "regular"
 	       : S_ISDIR(mode)	? "directory"
-	       : S_ISCHR(mode)	? "chardev"
-	       : S_ISBLK(mode)	? "blockdev"
+	       : S_ISCHR(mode)	? "char_device"
+	       : S_ISBLK(mode)	? "block_device"
 	       : S_ISFIFO(mode) ? "fifo"
 	       : S_ISSOCK(mode) ? "socket"
 				: "other";

@@ -418,6 +418,21 @@ static void run_exit(int argc, char **argv)
 	reap(spawn(leader_first, NULL));
 }
 
+/* From /proc: setfsuid(-1) would tell as well, but is a call of the kind that is counted here. */
+static int fs_uid(void)
+{
+	char line[256];
+	int uid = -1;
+	FILE *f = fopen("/proc/thread-self/status", "re");
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "Uid: %*d %*d %*d %d", &uid) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return uid;
+}
+
 /* What the kernel says of the caller's credentials after the call. */
 static void cred_fact(const char *op)
 {
@@ -432,7 +447,7 @@ static void cred_fact(const char *op)
 	fact_int("process.user.id", r);
 	fact_int("process.effective_user.id", e);
 	fact_int("process.saved_user.id", s);
-	fact_int("process.filesystem_user.id", syscall(SYS_setfsuid, -1));
+	fact_int("process.filesystem_user.id", fs_uid());
 	must(syscall(SYS_getresgid, &r, &e, &s));
 	fact_int("process.group.id", r);
 	fact_int("process.effective_group.id", e);
