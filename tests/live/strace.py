@@ -15,6 +15,7 @@ FD = re.compile(r"^\d+<(.*)$")
 OPENS = {"open", "openat", "openat2", "creat"}
 READS = {"read", "pread64", "readv", "preadv", "preadv2", "recvfrom", "recvmsg", "recv"}
 WRITES = {"write", "pwrite64", "writev", "pwritev", "pwritev2", "sendto", "sendmsg", "send"}
+EXITS = {"exit", "exit_group"}
 FORKS = {"fork", "vfork", "clone", "clone3"}
 
 Call = collections.namedtuple("Call", "pid name args result decoration error")
@@ -36,6 +37,8 @@ def parse_call(pid, text):
     if not found:
         return None
     args, result, decoration, error = found.groups()
+    if result == "?" and not error:
+        return unreturned(pid, text)
     return Call(pid, head.group(1), args, number(result), decoration, error)
 
 
@@ -73,8 +76,9 @@ def parse(lines):
 
 
 def unreturned(pid, text):
-    """A call that never came back."""
-    return Call(pid, CALL.match(text).group(1), text, None, None, None)
+    """A call that never came back: because it is made to end, or because the thread was killed in it."""
+    name = CALL.match(text).group(1)
+    return Call(pid, name, text, None, None, None if name in EXITS else "KILLED")
 
 
 def clean_path(text):
