@@ -51,7 +51,7 @@ SKELETONS   := $(BPF_OBJECTS:%=$(BUILD)/include/%.skel.h) $(BUILD)/include/skele
 SOURCES := $(wildcard src/*.c src/*/*.c)
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
 # all that a unit test links: everything but main() and what talks to the kernel
-LIBRARY := $(filter-out $(addprefix $(BUILD)/src/,main.o loader.o source.o cmd_%.o),$(OBJECTS))
+LIBRARY := $(filter-out $(addprefix $(BUILD)/src/,main.o loader.o source.o recorder.o bpf_objects.o cmd_%.o),$(OBJECTS))
 
 EXE := $(if $(SANITIZE),$(BUILD)/,)ebpfmon
 
@@ -133,3 +133,8 @@ expand: ## show what the event declarations expand to
 .PHONY: clean
 clean: ## remove what was built
 	rm -rf build ebpfmon
+
+# only compiles: for another compiler beside the everyday build
+.PHONY: $(BUILD)/ebpfmon-check
+$(BUILD)/ebpfmon-check: $(OBJECTS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS)

@@ -1,2 +1,61 @@
 # SPDX-License-Identifier: MIT
 ##@ Test
+
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/test_*.c))
+FUZZERS    := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+TRIGGER    := $(BUILD)/tests/trigger
+
+$(BUILD)/tests/unit/%: tests/unit/%.c $(LIBRARY)
+	$(call say,TEST,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -Wno-write-strings -Wno-discarded-qualifiers -MMD -MP -MF $@.d $(ALL_LDFLAGS) -o $@ $< $(LIBRARY) -lcmocka $(LDLIBS)
+
+# clang's libFuzzer, with what it fuzzes built the same way
+$(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(SOURCES) | $(SKELETONS)
+	$(call say,FUZZ,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) -g -O1 -std=gnu11 -D_GNU_SOURCE -DEBPFMON_VERSION='"fuzz"' $(INCLUDES) \
+		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -o $@ $< \
+		$(filter-out src/main.c src/loader.c src/source.c src/recorder.c src/bpf_objects.c $(wildcard src/cmd_*.c),$(SOURCES)) \
+		-lelf -lz -lcjson $(SECCOMP_LIBS)
+
+$(TRIGGER): $(wildcard tests/triggers/*.c tests/triggers/*.h)
+	$(call say,TRIGGER,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -static -O1 -g -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -o $@ $(filter %.c,$^) -lpthread
+
+-include $(UNIT_TESTS:=.d)
+
+.PHONY: test
+test: ## install what is missing, run every test (root; some minutes)
+	$(Q)deploy/deps.sh test
+	$(Q)$(MAKE) --no-print-directory all tests
+	$(Q)tests/run.sh unit lint fuzz live
+
+.PHONY: tests
+tests: $(UNIT_TESTS) $(FUZZERS) $(TRIGGER)
+
+.PHONY: test-unit
+test-unit: $(UNIT_TESTS) ## run the unit tests (no root)
+	$(Q)BUILD=$(BUILD) tests/run.sh unit
+
+.PHONY: test-live
+test-live: all $(TRIGGER) ## run the live tests on this machine's kernel (root); LIVE_OPTIONS='-k tcp'
+	$(Q)EBPFMON=./$(EXE) tests/run.sh live
+
+.PHONY: test-vm
+test-vm: all $(TRIGGER) ## run the live tests in virtual machines (root); KERNEL=6.1
+	$(Q)deploy/deps.sh vm
+	$(Q)tests/run.sh vm
+
+.PHONY: lint
+lint: all ## clang-format, clang-tidy, cppcheck, shellcheck, codespell, layering
+	$(Q)tests/run.sh lint
+
+.PHONY: fuzz
+fuzz: $(FUZZERS) ## run the fuzzers; FUZZ_SECONDS=5 each
+	$(Q)tests/run.sh fuzz
+
+.PHONY: format
+format: ## let clang-format have its way
+	clang-format -i $$(git ls-files '*.c' '*.h')
