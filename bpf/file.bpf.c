@@ -465,9 +465,14 @@ struct target {
 
 static __always_inline void target_read(struct target *t, const struct sys_call *c)
 {
+	__u32 nr = c->nr;
 	bool at;
 
-	t->form = c->nr < EV_NR_SYSCALLS ? forms[c->nr] : BY_PATH;
+	t->form = BY_PATH;
+	if (nr < EV_NR_SYSCALLS) {
+		bound(nr, EV_NR_SYSCALLS - 1);
+		t->form = forms[nr];
+	}
 	at = t->form == BY_AT;
 	t->fd = t->form == BY_PATH ? EV_AT_FDCWD : (int)c->a[0];
 	t->path = (void *)(at ? c->a[1] : c->a[0]);

@@ -222,16 +222,18 @@ __inline_always void io_ends(struct io_ends *ends, const struct sys_call *c, lon
 {
 	struct io_shape shape = {};
 	__u64 bytes = ret;
+	__u32 nr = c->nr;
 	int fd;
 
 	__builtin_memset(ends, 0, sizeof(*ends));
-	if (c->nr >= EV_NR_SYSCALLS || (ret < 0 && ret > -4096))
+	if (nr >= EV_NR_SYSCALLS || (ret < 0 && ret > -4096))
 		return;
-	shape.dir = io_shapes[c->nr].dir;
-	shape.arg = io_shapes[c->nr].arg;
-	shape.dir2 = io_shapes[c->nr].dir2;
-	shape.arg2 = io_shapes[c->nr].arg2;
-	shape.result = io_shapes[c->nr].result;
+	bound(nr, EV_NR_SYSCALLS - 1);
+	shape.dir = io_shapes[nr].dir;
+	shape.arg = io_shapes[nr].arg;
+	shape.dir2 = io_shapes[nr].dir2;
+	shape.arg2 = io_shapes[nr].arg2;
+	shape.result = io_shapes[nr].result;
 	if (!shape.dir)
 		return;
 	fd = io_arg(c, shape.arg);

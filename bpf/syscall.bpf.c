@@ -155,9 +155,10 @@ static __always_inline void call_trace(struct pt_regs *regs, __u32 sysnr, long r
 	sys_read(&c, regs);
 	e->nr = e->args.nr = sysnr;
 	e->args.str_mask = call_paths(c.nr);
-	for (int i = 0; i < 6; i++) {
-		e->args.a[i] = c.a[i];
-		if (i < 4 && e->args.str_mask >> i & 1 && n < 2) {
+	__builtin_memcpy(e->args.a, c.a, sizeof(c.a));
+#pragma unroll
+	for (int i = 0; i < 4; i++) {	/* unrolled: clang's loop has two ways in, which 6.1 refuses */
+		if (e->args.str_mask >> i & 1 && n < 2) {
 			if (n == 0)
 				tail_ustr(s, &e->args.s[0], (void *)c.a[i]);
 			else

@@ -276,7 +276,6 @@ int loader_open(struct loader **out, const struct loader_options *o)
 		return -ENOMEM;
 	l->options = *o;
 	libbpf_set_print(on_log);
-	libbpf_set_memlock_rlim(0);	/* kernels that need it are raised by main() */
 	name_hooks(l);
 	for (size_t i = 0; i < NR_OBJECTS; i++) {
 		err = load_object(l, i);
