@@ -39,42 +39,62 @@ static ssize_t strip_root(char *path, ssize_t len, const char *root, ssize_t roo
 	return len;
 }
 
-ssize_t path_lookup(pid_t pid, const char *path, size_t len, char *out)
+/* @path, all of it, below @root_fd: where the kernel says that it leads. */
+static ssize_t resolve(int root_fd, const char *path, int flags, char *out)
 {
 	struct open_how how = {
-		.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+		.flags = O_PATH | O_CLOEXEC | flags,
 		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_CACHED,
 	};
-	char dir[PATH_MAX], root[PATH_MAX], proc[64];
-	const char *last = memrchr(path, '/', len);
+	char root[PATH_MAX];
 	ssize_t n, root_len;
-	int root_fd, fd;
+	int fd = syscall(SYS_openat2, root_fd, path, &how, sizeof(how));
 
-	if (!last || len >= PATH_MAX || memchr(path, 0, len))
-		return -EINVAL;
-	snprintf(dir, sizeof(dir), "%.*s", (int)(last > path ? last - path : 1), path);
-	snprintf(proc, sizeof(proc), "/proc/%d/root", pid);
-	root_fd = open(proc, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (root_fd < 0)
+	if (fd < 0)
 		return -errno;
-	fd = syscall(SYS_openat2, root_fd, dir, &how, sizeof(how));
-	n = fd < 0 ? -errno : fd_path(fd, out);
+	n = fd_path(fd, out);
+	close(fd);
 	root_len = fd_path(root_fd, root);
-	if (fd >= 0)
-		close(fd);
-	close(root_fd);
-	if (n < 0)
-		return n;
-	if (root_len < 0)
-		return root_len;
-	n = strip_root(out, n, root, root_len);
+	if (n < 0 || root_len < 0)
+		return n < 0 ? n : root_len;
+	return strip_root(out, n, root, root_len);
+}
+
+/* The directory resolved, the last name (@last, with its slash, @len bytes) as it is. */
+static ssize_t resolve_parent(int root_fd, const char *dir, const char *last, size_t len, char *out)
+{
+	ssize_t n = resolve(root_fd, dir, O_DIRECTORY, out);
+
 	if (n < 0)
 		return n;
 	if (n == 1)	/* "/": the last name brings its own slash */
 		n = 0;
-	len -= last - path;
 	if (n + len >= PATH_MAX)
 		return -ENAMETOOLONG;
 	memcpy(out + n, last, len);
 	return n + len;
+}
+
+ssize_t path_lookup(pid_t pid, const char *path, size_t len, bool follow, char *out)
+{
+	const char *last = memrchr(path, '/', len);
+	char copy[PATH_MAX], proc[64];
+	ssize_t n;
+	int root_fd;
+
+	if (!last || len >= PATH_MAX || memchr(path, 0, len))
+		return -EINVAL;
+	snprintf(proc, sizeof(proc), "/proc/%d/root", pid);
+	root_fd = open(proc, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root_fd < 0)
+		return -errno;
+	if (follow) {
+		snprintf(copy, sizeof(copy), "%.*s", (int)len, path);
+		n = resolve(root_fd, copy, 0, out);
+	} else {
+		snprintf(copy, sizeof(copy), "%.*s", (int)(last > path ? last - path : 1), path);
+		n = resolve_parent(root_fd, copy, last, len - (last - path), out);
+	}
+	close(root_fd);
+	return n;
 }

@@ -12,14 +12,15 @@
 #define EBPFMON_PATH_LOOKUP_H
 
 #include <linux/types.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
 /*
  * @path, absolute below the root of @pid, @len bytes: its directory with symbolic links resolved,
- * then its last name as it was. @out holds PATH_MAX bytes. The length, or -errno: -EAGAIN when
+ * then its last name as it was; with @follow, that is resolved as well. @out holds PATH_MAX bytes. The length, or -errno: -EAGAIN when
  * the cache did not have it, -ENOENT when process or directory are gone.
  */
-ssize_t path_lookup(pid_t pid, const char *path, size_t len, char *out);
+ssize_t path_lookup(pid_t pid, const char *path, size_t len, bool follow, char *out);
 
 #endif

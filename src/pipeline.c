@@ -167,12 +167,21 @@ static void resolve_path(struct record *r, struct ev_hdr *hdr, struct ev_ref *re
 	path = record_bytes(hdr, *ref, &len);
 	if (!path || !any_root(r))
 		return;
-	n = path_lookup(any_root(r), path, len, out);
+	n = path_lookup(any_root(r), path, len, *flags & PATH_FOLLOW, out);
 	if (n < 0)
 		return;
 	*flags |= PATH_LOOKUP;
 	if ((size_t)n != len || memcmp(out, path, n))
 		set_path(hdr, ref, out, n);
+}
+
+/* A call that failed may have found nothing where its argument led: that stays as it was written. */
+static bool failed(const struct event_desc *d, const struct ev_hdr *hdr)
+{
+	for (unsigned int i = 0; i < d->nr_fields; i++)
+		if (d->fields[i].type == FT_err && record_number(hdr, &d->fields[i]))
+			return true;
+	return false;
 }
 
 /* Every path of the record that came from a call's argument. */
@@ -236,7 +245,7 @@ static const struct ev_hdr *enrich(struct pipeline *p, struct record *r)
 		break;
 	}
 	}
-	if (event_descs[hdr->type].sub == EVS_file)
+	if (event_descs[hdr->type].sub == EVS_file && !failed(r->desc, hdr))
 		resolve_paths(r, hdr);
 	return hdr;
 }
