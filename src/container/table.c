@@ -209,7 +209,8 @@ struct container *container_table_create(struct container_table *t, __u64 id, __
 		return c;
 	}
 	HASH_FIND(hh, t->nodes, &parent, sizeof(parent), up);
-	if (up && up->container && up->container->state != CT_IGNORED) {
+	/* runtimes make several levels at once: only where something runs is a container */
+	if (up && up->container && up->container->state == CT_WATCHED) {
 		n->container = up->container;
 		return n->container;
 	}
