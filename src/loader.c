@@ -24,6 +24,7 @@ struct hook {
 	const char *program;
 	const char *calls;	/* of HOOK_SYSCALLS: native names */
 	const char *doc;
+	const char *map;	/* of HOOK_ITERATOR: what it goes over, when that is a map */
 };
 
 struct object_row {
@@ -40,9 +41,10 @@ static const struct object_row object_rows[] = {
 
 static const struct hook hooks[] = {
 #define OBJECT(name)
-#define TRACEPOINT(subsystem, program, doc) {HOOK_TRACEPOINT, EVS_##subsystem, #program, NULL, doc},
-#define SYSCALLS(subsystem, program, calls, doc) {HOOK_SYSCALLS, EVS_##subsystem, #program, calls, doc},
-#define ITERATOR(subsystem, program, doc) {HOOK_ITERATOR, EVS_##subsystem, #program, NULL, doc},
+#define TRACEPOINT(subsystem, program, doc) {HOOK_TRACEPOINT, EVS_##subsystem, #program, NULL, doc, NULL},
+#define SYSCALLS(subsystem, program, calls, doc) {HOOK_SYSCALLS, EVS_##subsystem, #program, calls, doc, NULL},
+#define ITERATOR(subsystem, program, doc) {HOOK_ITERATOR, EVS_##subsystem, #program, NULL, doc, NULL},
+#define FINAL_ITERATOR(subsystem, program, map, doc) {HOOK_ITERATOR, EVS_##subsystem, #program, NULL, doc, #map},
 #include "hooks.def"
 };
 
@@ -439,11 +441,22 @@ const struct coverage *loader_coverage(const struct loader *l, unsigned int *nr)
 int loader_iterate(const struct loader *l, const char *program)
 {
 	struct bpf_program *p = find_program(l, program);
-	struct bpf_link *link = p ? bpf_program__attach_iter(p, NULL) : NULL;
+	LIBBPF_OPTS(bpf_iter_attach_opts, opts);
+	union bpf_iter_link_info over = {};
+	struct bpf_link *link;
 	int fd;
 
-	if (!link)
+	if (!p)
 		return -ENOENT;
+	for (size_t i = 0; i < NR_HOOKS; i++)
+		if (hooks[i].map && !strcmp(hooks[i].program, program)) {
+			over.map.map_fd = loader_map(l, hooks[i].map);
+			opts.link_info = &over;
+			opts.link_info_len = sizeof(over);
+		}
+	link = bpf_program__attach_iter(p, &opts);
+	if (!link)
+		return -errno;
 	fd = bpf_iter_create(bpf_link__fd(link));
 	bpf_link__destroy(link);
 	return fd;

@@ -468,10 +468,15 @@ int recorder_finish(struct recorder *r, const char *why)
 {
 	int err, missing, lost;
 
+	/*
+	 * Connections that are still open, while the programs are attached: one that ends between the
+	 * two would be told by neither. What waits in the ring came before.
+	 */
+	source_poll(r->source, 0);
+	source_iterate(r->source, "tcp_still_open");
 	loader_detach(r->loader);
 	err = source_drain(r->source);
 	process_table_each(r->pipeline.processes, feed_unfinished_of, r);
-	source_iterate(r->source, "tcp_still_open");
 	r->session.end_boot = clock_ns(CLOCK_BOOTTIME);
 	r->session.end = r->session.end_boot + r->pipeline.boot_to_wall;
 	if (why)
