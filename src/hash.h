@@ -11,14 +11,15 @@
 
 struct hash_node {
 	struct hash_node *next;
+	struct hash_node *after; /* the owner's: the order of entries, for example */
 	__u64 hash;
-	const void *key;	/* lives as long as the node is in the table */
+	const void *key; /* lives as long as the node is in the table */
 	size_t len;
 };
 
 struct hash {
 	struct hash_node **slots;
-	size_t nr_slots;	/* a power of two, or 0 */
+	size_t nr_slots; /* a power of two, or 0 */
 	size_t nr;
 	__u64 seed[2];
 };
@@ -36,9 +37,5 @@ struct hash_node *hash_next_equal(const struct hash_node *n);
 void hash_remove(struct hash *h, struct hash_node *n);
 /* Frees the slots; the nodes are the caller's. */
 void hash_free(struct hash *h);
-
-#define hash_for_each(h, slot, n)                              \
-	for ((slot) = 0; (slot) < (h)->nr_slots; (slot)++)     \
-		for ((n) = (h)->slots[slot]; (n); (n) = (n)->next)
 
 #endif

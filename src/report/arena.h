@@ -14,9 +14,9 @@ struct budget {
 
 struct arena {
 	struct arena_chunk *chunks;
-	size_t left;		/* bytes left in the newest chunk */
+	size_t left; /* bytes left in the newest chunk */
 	struct budget own;
-	struct budget *shared;	/* of all reports together; may be NULL */
+	struct budget *shared; /* of all reports together; may be NULL */
 };
 
 /* @size zeroed bytes, aligned for any type; NULL when the budget or the memory is spent. */

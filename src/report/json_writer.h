@@ -14,16 +14,16 @@
 #define JSON_DEPTH 160
 
 enum json_style {
-	JSON_LINES,	/* each member on a line of its own */
-	JSON_INLINE,	/* all on one line */
+	JSON_LINES, /* each member on a line of its own */
+	JSON_INLINE, /* all on one line */
 };
 
 struct jw {
 	struct buf b;
-	int fd;			/* -1: keep everything in @b */
-	int err;		/* first failure: 0 or -errno */
+	int fd; /* -1: keep everything in @b */
+	int err; /* first failure: 0 or -errno */
 	unsigned int depth;
-	__u64 time_sec;		/* the second that @time shows */
+	__u64 time_sec; /* the second that @time shows */
 	char time[32];
 	struct {
 		char close;

@@ -21,46 +21,46 @@ static const struct {
 	report_handler *run;
 	bool setup;
 } handlers[EV__MAX] = {
-	[EV_process_fork] = { report_fork, true },
-	[EV_process_exec] = { report_exec, true },
-	[EV_process_exit] = { report_exit, true },
-	[EV_process_exec_failed] = { report_process_event, false },
-	[EV_process_credentials] = { report_process_event, false },
-	[EV_process_namespaces] = { report_process_event, false },
-	[EV_syscall_calls] = { report_syscall, true },
-	[EV_file_open] = { report_open, true },
-	[EV_file_inherit] = { report_inherit, true },
-	[EV_file_io] = { report_file_io, true },
-	[EV_file_create] = { report_change, false },
-	[EV_file_rename] = { report_change, false },
-	[EV_file_unlink] = { report_change, false },
-	[EV_file_mkdir] = { report_change, false },
-	[EV_file_rmdir] = { report_change, false },
-	[EV_file_link] = { report_change, false },
-	[EV_file_symlink] = { report_change, false },
-	[EV_file_chmod] = { report_change, false },
-	[EV_file_chown] = { report_change, false },
-	[EV_file_truncate] = { report_change, false },
-	[EV_file_mount] = { report_change, false },
-	[EV_file_umount] = { report_change, false },
-	[EV_ipc_pipe] = { report_pipe, false },
-	[EV_ipc_channel] = { report_channel, false },
-	[EV_ipc_io] = { report_channel_io, false },
-	[EV_ipc_unix_bind] = { report_unix_name, false },
-	[EV_ipc_unix_listen] = { report_unix_name, false },
-	[EV_ipc_unix_connect] = { report_unix_connect, false },
-	[EV_ipc_unix_accept] = { report_unix_accept, false },
-	[EV_ipc_sysv] = { report_ipc_event, false },
-	[EV_ipc_signal] = { report_ipc_event, false },
-	[EV_ipc_ptrace] = { report_ipc_event, false },
-	[EV_ipc_process_vm] = { report_ipc_event, false },
-	[EV_ipc_pidfd_getfd] = { report_ipc_event, false },
-	[EV_tcp_connect] = { report_connect, false },
-	[EV_tcp_accept] = { report_accept, false },
-	[EV_tcp_listen] = { report_listen, false },
-	[EV_tcp_close] = { report_close, false },
-	[EV_tcp_existing] = { report_existing, false },
-	[EV_tcp_datagrams] = { report_datagrams, false },
+	[EV_process_fork] = {report_fork, true},
+	[EV_process_exec] = {report_exec, true},
+	[EV_process_exit] = {report_exit, true},
+	[EV_process_exec_failed] = {report_process_event, false},
+	[EV_process_credentials] = {report_process_event, false},
+	[EV_process_namespaces] = {report_process_event, false},
+	[EV_syscall_calls] = {report_syscall, true},
+	[EV_file_open] = {report_open, true},
+	[EV_file_inherit] = {report_inherit, true},
+	[EV_file_io] = {report_file_io, true},
+	[EV_file_create] = {report_change, false},
+	[EV_file_rename] = {report_change, false},
+	[EV_file_unlink] = {report_change, false},
+	[EV_file_mkdir] = {report_change, false},
+	[EV_file_rmdir] = {report_change, false},
+	[EV_file_link] = {report_change, false},
+	[EV_file_symlink] = {report_change, false},
+	[EV_file_chmod] = {report_change, false},
+	[EV_file_chown] = {report_change, false},
+	[EV_file_truncate] = {report_change, false},
+	[EV_file_mount] = {report_change, false},
+	[EV_file_umount] = {report_change, false},
+	[EV_ipc_pipe] = {report_pipe, false},
+	[EV_ipc_channel] = {report_channel, false},
+	[EV_ipc_io] = {report_channel_io, false},
+	[EV_ipc_unix_bind] = {report_unix_name, false},
+	[EV_ipc_unix_listen] = {report_unix_name, false},
+	[EV_ipc_unix_connect] = {report_unix_connect, false},
+	[EV_ipc_unix_accept] = {report_unix_accept, false},
+	[EV_ipc_sysv] = {report_ipc_event, false},
+	[EV_ipc_signal] = {report_ipc_event, false},
+	[EV_ipc_ptrace] = {report_ipc_event, false},
+	[EV_ipc_process_vm] = {report_ipc_event, false},
+	[EV_ipc_pidfd_getfd] = {report_ipc_event, false},
+	[EV_tcp_connect] = {report_connect, false},
+	[EV_tcp_accept] = {report_accept, false},
+	[EV_tcp_listen] = {report_listen, false},
+	[EV_tcp_close] = {report_close, false},
+	[EV_tcp_existing] = {report_existing, false},
+	[EV_tcp_datagrams] = {report_datagrams, false},
 };
 
 static struct report_sink *sink_of(struct sink *s)
@@ -102,8 +102,8 @@ static struct report *report_new(struct report_sink *s, const struct container *
 	rep->index.own.limit = s->limits.memory;
 	memcpy(rep->seed, s->seed, sizeof(rep->seed));
 	set_limits(rep, &s->limits);
-	if (hash_add(&s->by_container, hash_bytes(s->seed, &rep->container, sizeof(c)),
-		     &rep->node, &rep->container, sizeof(c))) {
+	if (hash_add(&s->by_container, hash_bytes(s->seed, &rep->container, sizeof(c)), &rep->node,
+		     &rep->container, sizeof(c))) {
 		free(rep);
 		return NULL;
 	}
@@ -166,7 +166,7 @@ static int report_event(struct sink *sink, const struct record *r)
 /* The reports' text is made from their JSON: what is shown and what is kept cannot differ. */
 static int write_text(struct report_sink *s, struct report *rep, const struct session *end)
 {
-	struct jw j = { .fd = -1 };
+	struct jw j = {.fd = -1};
 	cJSON *doc = NULL;
 	int err = report_write(rep, &j, end);
 
@@ -181,7 +181,7 @@ static int write_text(struct report_sink *s, struct report *rep, const struct se
 
 static void join_ends(struct report_sink *s)
 {
-	struct hash by_ends = { .seed = { s->seed[0], s->seed[1] } };
+	struct hash by_ends = {.seed = {s->seed[0], s->seed[1]}};
 
 	for (struct report *rep = s->first; rep; rep = rep->next)
 		report_tcp_index(rep, &by_ends);
@@ -221,17 +221,16 @@ static int report_finish(struct sink *sink, const struct session *end)
 static void report_free(struct report *rep)
 {
 	struct hash *tables[] = {
-		&rep->processes.all.h, &rep->processes.calls.h, &rep->processes.events.t.h,
-		&rep->syscalls.all.h, &rep->files.all.h, &rep->files.directories.h,
-		&rep->files.volumes.h, &rep->files.changes.t.h, &rep->ipc.channels.h,
-		&rep->ipc.users.h, &rep->ipc.events.t.h, &rep->tcp.by_sock.h,
-		&rep->tcp.failures.h, &rep->tcp.peers.h, &rep->tcp.listeners.t.h,
+		&rep->processes.all.h,	 &rep->processes.calls.h, &rep->processes.events.t.h,
+		&rep->syscalls.all.h,	 &rep->files.all.h,	  &rep->files.directories.h,
+		&rep->files.volumes.h,	 &rep->files.changes.t.h, &rep->ipc.channels.h,
+		&rep->ipc.users.h,	 &rep->ipc.events.t.h,	  &rep->tcp.by_sock.h,
+		&rep->tcp.failures.h,	 &rep->tcp.peers.h,	  &rep->tcp.listeners.t.h,
 		&rep->tcp.datagrams.t.h,
 	};
 
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
 		hash_free(tables[i]);
-	free(rep->processes.by_id);
 	buf_free(&rep->scratch);
 	arena_free(&rep->index);
 	arena_free(&rep->arena);
@@ -268,9 +267,11 @@ void report_host_get(struct report_host *h)
 
 	memset(h, 0, sizeof(*h));
 	if (!uname(&u)) {
-		snprintf(h->hostname, sizeof(h->hostname), "%.*s", (int)sizeof(h->hostname) - 1, u.nodename);
+		snprintf(h->hostname, sizeof(h->hostname), "%.*s", (int)sizeof(h->hostname) - 1,
+			 u.nodename);
 		snprintf(h->kernel, sizeof(h->kernel), "%s", u.release);
-		snprintf(h->machine, sizeof(h->machine), "%.*s", (int)sizeof(h->machine) - 1, u.machine);
+		snprintf(h->machine, sizeof(h->machine), "%.*s", (int)sizeof(h->machine) - 1,
+			 u.machine);
 	}
 	h->cpus = cpus > 0 ? (unsigned int)cpus : 0;
 	if (f) {

@@ -12,31 +12,31 @@
 #include <stdio.h>
 #include <sys/types.h>
 
-#define REPORT_SCHEMA "ebpfmon.report"
+#define REPORT_SCHEMA  "ebpfmon.report"
 #define REPORT_VERSION 1
 
 struct cJSON;
 struct sink;
 
 /* LIMIT(member, default, what it bounds), per container. What finds no room is folded and counted. */
-#define REPORT_LIMITS(LIMIT)                                                                   \
-	LIMIT(processes, 20000, "processes in the tree")                                       \
-	LIMIT(execs, 40000, "executed programs, over all processes")                           \
-	LIMIT(process_syscalls, 400000, "(process, system call, error) triples")               \
-	LIMIT(syscalls, 16384, "(phase, system call, error) triples")                          \
-	LIMIT(files, 50000, "files")                                                           \
-	LIMIT(files_per_directory, 20000, "files of one directory that are listed one by one") \
-	LIMIT(directories, 10000, "directories that files are folded into")                    \
-	LIMIT(volumes, 1000, "mount points")                                                   \
-	LIMIT(changes, 20000, "changes to the file tree")                                      \
-	LIMIT(process_events, 10000, "failed execs, credential and namespace changes")         \
-	LIMIT(channels, 20000, "pipes, sockets and other channels")                            \
-	LIMIT(channel_users, 60000, "(channel, process) pairs")                                \
-	LIMIT(ipc_events, 10000, "signals, System V operations, ptrace and the like")          \
-	LIMIT(connections, 10000, "TCP connections")                                           \
-	LIMIT(peers, 10000, "remote ends, listeners and UDP peers, each")                      \
-	LIMIT(string, 4096, "bytes of one string")                                             \
-	LIMIT(memory, 192u << 20, "bytes of memory for one container's report")                \
+#define REPORT_LIMITS(LIMIT)                                                                       \
+	LIMIT(processes, 20000, "processes in the tree")                                           \
+	LIMIT(execs, 40000, "executed programs, over all processes")                               \
+	LIMIT(process_syscalls, 400000, "(process, system call, error) triples")                   \
+	LIMIT(syscalls, 16384, "(phase, system call, error) triples")                              \
+	LIMIT(files, 50000, "files")                                                               \
+	LIMIT(files_per_directory, 20000, "files of one directory that are listed one by one")     \
+	LIMIT(directories, 10000, "directories that files are folded into")                        \
+	LIMIT(volumes, 1000, "mount points")                                                       \
+	LIMIT(changes, 20000, "changes to the file tree")                                          \
+	LIMIT(process_events, 10000, "failed execs, credential and namespace changes")             \
+	LIMIT(channels, 20000, "pipes, sockets and other channels")                                \
+	LIMIT(channel_users, 60000, "(channel, process) pairs")                                    \
+	LIMIT(ipc_events, 10000, "signals, System V operations, ptrace and the like")              \
+	LIMIT(connections, 10000, "TCP connections")                                               \
+	LIMIT(peers, 10000, "remote ends, listeners and UDP peers, each")                          \
+	LIMIT(string, 4096, "bytes of one string")                                                 \
+	LIMIT(memory, 192u << 20, "bytes of memory for one container's report")                    \
 	LIMIT(memory_total, 1u << 30, "bytes of memory for all reports together")
 
 struct report_limits {
@@ -59,11 +59,11 @@ struct report_options {
 	 * no JSON.
 	 */
 	const char *output;
-	FILE *text;			/* the same as text, at the end; NULL: none */
-	unsigned int text_width;	/* columns; 0: 100 */
-	const char *version;		/* ebpfmon's */
-	const struct report_host *host;	/* NULL: this machine, asked now */
-	struct report_limits limits;	/* 0: the default */
+	FILE *text; /* the same as text, at the end; NULL: none */
+	unsigned int text_width; /* columns; 0: 100 */
+	const char *version; /* ebpfmon's */
+	const struct report_host *host; /* NULL: this machine, asked now */
+	struct report_limits limits; /* 0: the default */
 };
 
 /*

@@ -3,22 +3,22 @@
 #include <stdlib.h>
 #include <string.h>
 #include "container/container.h"
-#include "../names.h"	/* not include/names.h, which the search path has first */
+#include "../names.h" /* not include/names.h, which the search path has first */
 #include "report/report_sink.h"
 #include "session.h"
 
 enum partial {
-	PARTIAL_EXISTING	= 1 << 0,
-	PARTIAL_RUNNING		= 1 << 1,
-	PARTIAL_LOST		= 1 << 2,
-	PARTIAL_COVERAGE	= 1 << 3,
-	PARTIAL_FOLDED		= 1 << 4,
+	PARTIAL_EXISTING = 1 << 0,
+	PARTIAL_RUNNING = 1 << 1,
+	PARTIAL_LOST = 1 << 2,
+	PARTIAL_COVERAGE = 1 << 3,
+	PARTIAL_FOLDED = 1 << 4,
 };
 
 static const char *const partial_names[] = {
-	"was_running_before",	/* what it did before the recording is not here */
-	"still_running",	/* what it would do later is not here */
-	"lost_records", "missing_coverage", "folded",
+	"was_running_before", /* what it did before the recording is not here */
+	"still_running", /* what it would do later is not here */
+	"lost_records",	      "missing_coverage", "folded",
 };
 
 static __u64 total_lost(const struct session *end)

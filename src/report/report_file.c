@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include "container/container.h"
-#include "../names.h"	/* not include/names.h, which the search path has first */
+#include "../names.h" /* not include/names.h, which the search path has first */
 #include "report/report_state.h"
 
-#define MAX_ERRNOS 16	/* different errors kept per file; more are counted as the last one */
+#define MAX_ERRNOS 16 /* different errors kept per file; more are counted as the last one */
 
 /* The seven fields that every file event begins with, wherever they lie in its struct. */
 struct file_id {
@@ -20,9 +20,11 @@ struct file_id {
 	__u64 ino;
 };
 
-#define FILE_ID_OF(e) \
-	{ .path = (e)->path, .mount = (e)->mount, .fs = (e)->fs, .dev = (e)->dev, \
-	  .path_flags = (e)->path_flags, .ino = (e)->ino }
+#define FILE_ID_OF(e)                                                                              \
+	{                                                                                          \
+		.path = (e)->path, .mount = (e)->mount, .fs = (e)->fs, .dev = (e)->dev,            \
+		.path_flags = (e)->path_flags, .ino = (e)->ino                                     \
+	}
 
 static void stats_add(struct file_stats *to, const struct file_stats *s)
 {
@@ -175,7 +177,7 @@ void report_open(struct report *rep, const struct record *r)
 {
 	const struct ev_file_open *e = (const struct ev_file_open *)r->hdr;
 	const struct file_id id = FILE_ID_OF(e);
-	struct file_stats st = { .opens = !e->err, .failed = !!e->err, .created = !!e->created };
+	struct file_stats st = {.opens = !e->err, .failed = !!e->err, .created = !!e->created};
 	struct report_process *p;
 	struct report_file *f;
 
@@ -203,7 +205,7 @@ void report_inherit(struct report *rep, const struct record *r)
 {
 	const struct ev_file_inherit *e = (const struct ev_file_inherit *)r->hdr;
 	const struct file_id id = FILE_ID_OF(e);
-	struct file_stats st = { .inherited = 1 };
+	struct file_stats st = {.inherited = 1};
 	struct report_file *f;
 
 	stats_add(&rep->files.total[record_phase(r)], &st);
@@ -219,8 +221,11 @@ void report_file_io(struct report *rep, const struct record *r)
 	const struct ev_file_io *e = (const struct ev_file_io *)r->hdr;
 	const struct file_id id = FILE_ID_OF(e);
 	struct file_stats st = {
-		.reads = e->reads, .read_bytes = e->read_bytes, .writes = e->writes,
-		.written_bytes = e->written_bytes, .mmaps = e->mmaps,
+		.reads = e->reads,
+		.read_bytes = e->read_bytes,
+		.writes = e->writes,
+		.written_bytes = e->written_bytes,
+		.mmaps = e->mmaps,
 	};
 	struct report_process *p;
 
@@ -275,7 +280,7 @@ const char *report_enum(enum field_type type, __u32 value)
 
 static void open_flags_json(struct jw *j, const struct report_file *f)
 {
-	static const char *const access[] = { "O_RDONLY", "O_WRONLY", "O_RDWR", "O_ACCMODE" };
+	static const char *const access[] = {"O_RDONLY", "O_WRONLY", "O_RDWR", "O_ACCMODE"};
 	const struct flag_name *n = flag_names(FT_oflags);
 
 	if (!f->access)

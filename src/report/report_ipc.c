@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "container/container.h"
-#include "../names.h"	/* not include/names.h, which the search path has first */
+#include "../names.h" /* not include/names.h, which the search path has first */
 #include "report/report_state.h"
 
 struct channel_key {
@@ -40,7 +40,7 @@ static bool is_pipe(__u32 kind)
 static struct report_channel *channel_get(struct report *rep, const struct record *r, __u32 kind,
 					  __u64 ino)
 {
-	struct channel_key k = { .ino = ino, .kind = kind };
+	struct channel_key k = {.ino = ino, .kind = kind};
 	struct report_channel *c;
 	bool fresh;
 
@@ -73,8 +73,8 @@ static void set_name(struct report *rep, struct text *t, const struct record *r,
 static struct channel_user *user_get(struct report *rep, const struct record *r,
 				     struct report_channel *c)
 {
-	struct user_key k = { .ino = c->ino, .kind = c->kind, .pid = r->hdr->pid,
-			      .start = r->hdr->start };
+	struct user_key k = {
+		.ino = c->ino, .kind = c->kind, .pid = r->hdr->pid, .start = r->hdr->start};
 	struct channel_user *u;
 	bool fresh;
 
@@ -278,7 +278,7 @@ static void other_json(struct jw *j, const struct report_channel *c)
 
 static struct report_channel *end_of(const struct report *rep, __u32 kind, __u64 ino)
 {
-	struct channel_key k = { .ino = ino, .kind = kind };
+	struct channel_key k = {.ino = ino, .kind = kind};
 
 	return ino ? table_find(rep, &rep->ipc.channels, &k, sizeof(k)) : NULL;
 }
@@ -303,7 +303,7 @@ static struct report_channel *peer_of(const struct report *rep, const struct rep
 static void end_json(struct jw *j, const struct report *rep, const struct report *where,
 		     const struct report_channel *c, const struct report_channel *other, __u64 ino)
 {
-	struct text name = c ? c->name : (struct text){ 0 };
+	struct text name = c ? c->name : (struct text){0};
 
 	if (!name.s && other)
 		name = other->peer_name;
@@ -351,8 +351,7 @@ static int by_time(const void *a, const void *b)
 	return x->ino < y->ino ? -1 : x->ino > y->ino;
 }
 
-static void totals_json(struct jw *j, const char *key, const struct channel_sums *list,
-			bool folded)
+static void totals_json(struct jw *j, const char *key, const struct channel_sums *list, bool folded)
 {
 	jw_object(j, key, JSON_LINES);
 	for (__u32 kind = 0; kind <= IPCKIND_NETLINK; kind++) {
@@ -411,10 +410,14 @@ void report_ipc_json(struct report *rep, struct jw *j)
 		const char *key;
 		int type;
 	} lists[] = {
-		{ "bound", EV_ipc_unix_bind },		{ "listeners", EV_ipc_unix_listen },
-		{ "failed_connects", EV_ipc_unix_connect }, { "sysv", EV_ipc_sysv },
-		{ "signals", EV_ipc_signal },		{ "ptrace", EV_ipc_ptrace },
-		{ "process_vm", EV_ipc_process_vm },	{ "pidfd_getfd", EV_ipc_pidfd_getfd },
+		{"bound", EV_ipc_unix_bind},
+		{"listeners", EV_ipc_unix_listen},
+		{"failed_connects", EV_ipc_unix_connect},
+		{"sysv", EV_ipc_sysv},
+		{"signals", EV_ipc_signal},
+		{"ptrace", EV_ipc_ptrace},
+		{"process_vm", EV_ipc_process_vm},
+		{"pidfd_getfd", EV_ipc_pidfd_getfd},
 	};
 	const struct report_ipc *ipc = &rep->ipc;
 

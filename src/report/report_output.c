@@ -15,7 +15,7 @@
 #include "log.h"
 #include "report/report_sink.h"
 
-#define NAME_LEN 180	/* of a report's file name, without what is added to it */
+#define NAME_LEN  180 /* of a report's file name, without what is added to it */
 #define TMP_TRIES 100
 
 static int fail(const struct report_output *o, const char *what, int err)
@@ -39,8 +39,8 @@ static int open_tmp(const struct report_output *o, char *name, size_t size)
 	do {
 		hash_seed(seed);
 		snprintf(name, size, ".ebpfmon-%016llx.tmp", (unsigned long long)seed[0]);
-		fd = openat(o->dirfd, name,
-			    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		fd = openat(o->dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+			    0600);
 	} while (fd < 0 && errno == EEXIST && ++tries < TMP_TRIES);
 	return fd < 0 ? -errno : fd;
 }
@@ -158,7 +158,8 @@ static char *pick_name(struct report_output *o, const struct container *c)
 	const char *called = container_name(c);
 	char plain[NAME_LEN], id[13], *name = NULL;
 	const char *dot = o->file ? strrchr(o->file, '.') : NULL;
-	int stem = o->file ? (int)(dot && dot != o->file ? dot - o->file : (long)strlen(o->file)) : 0;
+	int stem =
+		o->file ? (int)(dot && dot != o->file ? dot - o->file : (long)strlen(o->file)) : 0;
 	const char *end = dot && dot != o->file ? dot : o->file ? "" : ".json";
 
 	if (o->file && !o->written)
@@ -187,7 +188,7 @@ static char *pick_name(struct report_output *o, const struct container *c)
 static int write_named(struct report_output *o, struct report *rep, const struct session *end,
 		       const char *name)
 {
-	struct jw j = { 0 };
+	struct jw j = {0};
 	char tmp[64];
 	int fd = open_tmp(o, tmp, sizeof(tmp)), err;
 
@@ -205,13 +206,13 @@ static int write_named(struct report_output *o, struct report *rep, const struct
 	if (err)
 		unlinkat(o->dirfd, tmp, 0);
 	else if (fsync(o->dirfd) && errno != EINVAL && errno != ENOTSUP)
-		err = -errno;	/* some file systems cannot sync a directory */
+		err = -errno; /* some file systems cannot sync a directory */
 	return err;
 }
 
 static int write_stream(struct report_output *o, struct report *rep, const struct session *end)
 {
-	struct jw j = { .fd = o->fd };
+	struct jw j = {.fd = o->fd};
 	int err = report_write(rep, &j, end);
 
 	jw_free(&j);

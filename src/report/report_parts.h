@@ -16,9 +16,13 @@ struct text {
 
 struct table {
 	struct hash h;
+	struct hash_node *first, *last; /* all entries, in the order of their appearance */
 	size_t limit;
-	__u64 folded;		/* records that found no room */
+	__u64 folded; /* records that found no room */
 };
+
+/* In the order of appearance: the order in memory, too, which counts when there are a million. */
+#define table_for_each(t, n) for ((n) = (t)->first; (n); (n) = (n)->after)
 
 #define TALLY_SUMS 8
 
@@ -38,13 +42,13 @@ struct report_exec {
 	struct report_exec *next;
 	__u64 time;
 	bool setup;
-	struct text fields;	/* members of a JSON object */
+	struct text fields; /* members of a JSON object */
 };
 
 /* One system call of one process, or of the container in one phase, with one result. */
 struct report_call {
 	struct hash_node node;
-	struct report_call *next;	/* of the same process */
+	struct report_call *next; /* of the same process */
 	__u32 nr, err;
 	enum phase phase;
 	__u64 count, total, longest;
@@ -52,12 +56,12 @@ struct report_call {
 
 struct report_process {
 	struct hash_node node;
-	__u32 id;			/* in the order of appearance */
+	__u32 id; /* in the order of appearance */
 	__u32 pid, vpid, ppid, uid, gid;
-	__u64 start, end;		/* CLOCK_BOOTTIME */
+	__u64 start, end; /* CLOCK_BOOTTIME */
 	struct report_process *parent, *children, *last_child, *sibling;
 	char comm[EV_COMM_LEN + 1];
-	struct text exe, args;		/* args: a JSON array */
+	struct text exe, args; /* args: a JSON array */
 	struct report_exec *execs, *last_exec;
 	__u32 threads;
 	bool setup, existing, exited, core, args_cut;
@@ -71,8 +75,6 @@ struct report_process {
 struct report_processes {
 	struct table all;
 	struct table calls;
-	struct report_process **by_id;	/* in the order of appearance */
-	__u32 nr, room;
 	size_t nr_execs;
 	__u64 forked, exited, threads, folded_execs, folded_forks;
 	struct tally events;
@@ -84,7 +86,7 @@ struct call_sum {
 	char name[64];
 	__u32 nr;
 	__u64 count, errors, total, longest;
-	struct report_call **calls;	/* one per result */
+	struct report_call **calls; /* one per result */
 	size_t nr_calls;
 };
 
@@ -99,7 +101,7 @@ struct file_stats {
 };
 
 struct report_volume {
-	struct hash_node node;		/* mount point */
+	struct hash_node node; /* mount point */
 	__u32 fs, dev;
 	__u64 files;
 	struct file_stats st;
@@ -112,9 +114,9 @@ struct report_directory {
 };
 
 struct report_file {
-	struct hash_node node;		/* path */
+	struct hash_node node; /* path */
 	struct report_volume *volume;
-	struct report_process *process;	/* that used it first */
+	struct report_process *process; /* that used it first */
 	struct errno_count *errors;
 	struct file_stats st;
 	__u64 first, last, ino;
@@ -165,7 +167,7 @@ struct report_ipc {
 enum report_direction { DIR_UNKNOWN, DIR_OUT, DIR_IN };
 
 struct report_connection {
-	struct hash_node node;		/* its ends, local first: where a peer's record is found */
+	struct hash_node node; /* its ends, local first: where a peer's record is found */
 	struct report_connection *next;
 	struct report_process *process;
 	__u32 pid;
@@ -173,12 +175,12 @@ struct report_connection {
 	__u32 family, local_port, peer_port;
 	struct ev_addr local_addr, peer_addr;
 	enum report_direction direction;
-	__u64 first, last, closed;	/* wall */
-	__u64 count;			/* attempts that failed alike are one entry */
+	__u64 first, last, closed; /* wall */
+	__u64 count; /* attempts that failed alike are one entry */
 	__u64 latency, sent, received, segs_out, segs_in, retransmits, rtt, duration;
 	__u32 connect_err, err;
 	bool existing, open;
-	const struct report_connection *peer;	/* the same connection, seen from its other end */
+	const struct report_connection *peer; /* the same connection, seen from its other end */
 	const struct report *report;
 };
 

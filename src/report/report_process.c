@@ -2,7 +2,7 @@
 /* Who ran what: the tree of processes, each with the programs it executed. */
 #include <stdlib.h>
 #include <string.h>
-#include "../names.h"	/* not include/names.h, which the search path has first */
+#include "../names.h" /* not include/names.h, which the search path has first */
 #include "process.h"
 #include "report/report_state.h"
 
@@ -12,7 +12,7 @@
  */
 #define TREE_DEPTH 50
 /* How far up the parents of a process that was there before are made known. */
-#define ANCESTORS  32
+#define ANCESTORS	  32
 #define CLONE_PARENT_FLAG 0x8000
 
 struct process_key {
@@ -20,25 +20,9 @@ struct process_key {
 	__u32 pid, pad;
 };
 
-static bool keep_by_id(struct report_processes *ps, struct report_process *p)
-{
-	if (ps->nr == ps->room) {
-		__u32 room = ps->room ? 2 * ps->room : 256;
-		struct report_process **by_id = realloc(ps->by_id, room * sizeof(*by_id));
-
-		if (!by_id)
-			return false;
-		ps->by_id = by_id;
-		ps->room = room;
-	}
-	p->id = ps->nr;
-	ps->by_id[ps->nr++] = p;
-	return true;
-}
-
 static struct report_process *find(struct report *rep, __u32 pid, __u64 start)
 {
-	struct process_key k = { .start = start, .pid = pid };
+	struct process_key k = {.start = start, .pid = pid};
 
 	return table_find(rep, &rep->processes.all, &k, sizeof(k));
 }
@@ -46,17 +30,15 @@ static struct report_process *find(struct report *rep, __u32 pid, __u64 start)
 static struct report_process *get(struct report *rep, __u32 pid, __u64 start, bool *fresh)
 {
 	struct report_processes *ps = &rep->processes;
-	struct process_key k = { .start = start, .pid = pid };
+	struct process_key k = {.start = start, .pid = pid};
 	struct report_process *p = table_get(rep, &ps->all, &k, sizeof(k), sizeof(*p), fresh);
 
 	if (!p || !*fresh)
 		return p;
 	p->pid = pid;
 	p->start = start;
-	if (keep_by_id(ps, p))
-		return p;
-	hash_remove(&ps->all.h, &p->node);
-	return NULL;
+	p->id = (__u32)ps->all.h.nr - 1;
+	return p;
 }
 
 /* Makes @p a child of @parent, unless it has a parent or that would close a circle. */
@@ -65,7 +47,8 @@ static void adopt(struct report_process *parent, struct report_process *p)
 	if (!parent || p->parent)
 		return;
 	/* A process without children has no descendants to search: the usual case, a new one. */
-	for (struct report_process *up = p->children || parent == p ? parent : NULL; up; up = up->parent)
+	for (struct report_process *up = p->children || parent == p ? parent : NULL; up;
+	     up = up->parent)
 		if (up == p)
 			return;
 	p->parent = parent;
@@ -83,7 +66,7 @@ static void set_comm(struct report_process *p, const char *comm)
 
 static void set_args(struct report *rep, struct report_process *p, const char *s, size_t len)
 {
-	struct buf b = { 0 };
+	struct buf b = {0};
 	bool cut;
 
 	report_vector(rep, &b, s, len, &cut);
@@ -268,7 +251,7 @@ void report_exec(struct report *rep, const struct record *r)
 	s = report_string(rep, r->hdr, e->exe, &len);
 	p->exe = report_text_copy(rep, s, len);
 	p->args_cut = e->argv_cut;
-	p->args = (struct text){ 0 };
+	p->args = (struct text){0};
 	s = record_bytes(r->hdr, e->argv, &len);
 	if (s)
 		set_args(rep, p, s, len);
@@ -416,9 +399,10 @@ static void tree_json(const struct report *rep, struct jw *j, const struct repor
 void report_process_json(struct report *rep, struct jw *j)
 {
 	const struct report_processes *ps = &rep->processes;
+	const struct hash_node *n;
 
 	jw_object(j, "processes", JSON_LINES);
-	jw_u64(j, "listed", ps->nr);
+	jw_u64(j, "listed", ps->all.h.nr);
 	jw_u64(j, "forked", ps->forked);
 	jw_u64(j, "exited", ps->exited);
 	jw_u64(j, "threads", ps->threads);
@@ -430,9 +414,13 @@ void report_process_json(struct report *rep, struct jw *j)
 	jw_u64(j, "events", ps->events.t.folded);
 	jw_end(j);
 	jw_array(j, "tree", JSON_LINES);
-	for (__u32 i = 0; i < ps->nr; i++)
-		if (!ps->by_id[i]->parent)
-			tree_json(rep, j, ps->by_id[i], 0);
+	table_for_each(&ps->all, n)
+	{
+		const struct report_process *p = (const struct report_process *)n;
+
+		if (!p->parent)
+			tree_json(rep, j, p, 0);
+	}
 	jw_end(j);
 	tally_json(rep, j, "exec_failed", &ps->events, EV_process_exec_failed);
 	tally_json(rep, j, "credentials", &ps->events, EV_process_credentials);

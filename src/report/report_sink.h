@@ -8,12 +8,12 @@
 
 /* Where documents are written. */
 struct report_output {
-	int dirfd;		/* the directory; -1: straight to @fd */
-	int fd;			/* stdout, or a device or FIFO that was named */
-	char *file;		/* name in the directory, for the first container; NULL: NAME.json for all */
-	char *shown;		/* as the user wrote it, for messages */
+	int dirfd; /* the directory; -1: straight to @fd */
+	int fd; /* stdout, or a device or FIFO that was named */
+	char *file; /* name in the directory, for the first container; NULL: NAME.json for all */
+	char *shown; /* as the user wrote it, for messages */
 	unsigned int written;
-	char **used;		/* names given out, so that no report replaces another of this run */
+	char **used; /* names given out, so that no report replaces another of this run */
 	size_t nr_used;
 };
 
@@ -31,7 +31,7 @@ struct report_sink {
 	struct report *first, *last, *cached;
 	struct hash by_container;
 	unsigned int nr, partial;
-	__u64 no_room;		/* records of containers that no report could be begun for */
+	__u64 no_room; /* records of containers that no report could be begun for */
 };
 
 int report_output_open(struct report_output *o, const char *where);

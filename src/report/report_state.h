@@ -19,19 +19,19 @@ struct container;
 struct session;
 
 struct report {
-	struct hash_node node;		/* in the sink, by container */
+	struct hash_node node; /* in the sink, by container */
 	struct report *next;
 	const struct container *container;
 	const struct report_limits *limits;
 	const struct report_sink *sink;
 	struct arena arena;
-	struct arena index;		/* what is only needed while reports are written */
+	struct arena index; /* what is only needed while reports are written */
 	__u64 seed[2];
 	struct buf scratch;
-	__u64 first, last;		/* wall time of the first and the last record */
+	__u64 first, last; /* wall time of the first and the last record */
 	__s64 boot_to_wall;
 	__u64 events[PHASE__MAX][EV__MAX];
-	__u64 failed[PHASE__MAX][EV__MAX];	/* of them, those that carry an error */
+	__u64 failed[PHASE__MAX][EV__MAX]; /* of them, those that carry an error */
 	struct report_processes processes;
 	struct report_syscalls syscalls;
 	struct report_files files;
@@ -73,7 +73,6 @@ void tally_add(struct report *rep, struct tally *t, const struct record *r);
 /* An array of the entries of event @type, or of all that the tally holds (-1). */
 void tally_json(const struct report *rep, struct jw *j, const char *key, const struct tally *t,
 		int type);
-__u64 tally_count(const struct tally *t, int type);
 
 /* The process a record is of; made known when it was not. NULL: none, or no room. */
 struct report_process *report_process_of(struct report *rep, const struct record *r);

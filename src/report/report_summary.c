@@ -30,7 +30,7 @@ static void top_syscalls(struct report *rep, struct jw *j)
 	struct call_sum *sums;
 	void **list;
 	size_t nr = report_call_sums(rep, PHASE_RUN, &sums, &list);
-	struct top errors = { 0 };
+	struct top errors = {0};
 
 	jw_object(j, "syscalls", JSON_INLINE);
 	jw_u64(j, "count", rep->syscalls.count[PHASE_RUN]);
@@ -61,11 +61,11 @@ static void top_files(struct report *rep, struct jw *j)
 {
 	const struct file_stats *s = &rep->files.total[PHASE_RUN];
 	struct hash_node *n;
-	struct top top = { 0 };
+	struct top top = {0};
 	__u64 read = 0, written = 0;
-	size_t slot;
 
-	hash_for_each(&rep->files.all.h, slot, n) {
+	table_for_each(&rep->files.all, n)
+	{
 		const struct report_file *f = (const struct report_file *)n;
 
 		read += f->st.reads != 0;
@@ -95,22 +95,25 @@ static void top_files(struct report *rep, struct jw *j)
 static void top_processes(struct report *rep, struct jw *j)
 {
 	const struct report_processes *ps = &rep->processes;
-	struct table seen = { .limit = ps->nr };
-	struct top top = { 0 };
+	struct table seen = {.limit = ps->all.h.nr};
+	struct top top = {0};
+	struct hash_node *n;
 	__u64 in_setup = 0;
 	bool fresh;
 
-	for (__u32 i = 0; i < ps->nr; i++) {
-		const struct report_process *p = ps->by_id[i];
+	table_for_each(&ps->all, n)
+	{
+		const struct report_process *p = (const struct report_process *)n;
 
 		in_setup += p->setup;
 		if (!p->setup)
 			top_add(&top, p, p->cpu_time);
 		if (!p->setup && p->exe.s)
-			table_get(rep, &seen, p->exe.s, p->exe.len, sizeof(struct hash_node), &fresh);
+			table_get(rep, &seen, p->exe.s, p->exe.len, sizeof(struct hash_node),
+				  &fresh);
 	}
 	jw_object(j, "processes", JSON_INLINE);
-	jw_u64(j, "count", ps->nr - in_setup);
+	jw_u64(j, "count", ps->all.h.nr - in_setup);
 	jw_u64(j, "executables", seen.h.nr);
 	jw_u64(j, "execs", rep->events[PHASE_RUN][EV_process_exec]);
 	jw_u64(j, "failed_execs", rep->events[PHASE_RUN][EV_process_exec_failed]);
@@ -132,12 +135,12 @@ static void top_processes(struct report *rep, struct jw *j)
 static void top_network(struct report *rep, struct jw *j)
 {
 	const struct report_tcp *t = &rep->tcp;
-	struct top top = { 0 };
+	struct top top = {0};
 	struct hash_node *n;
 	char s[64];
-	size_t slot;
 
-	hash_for_each(&t->peers.h, slot, n) {
+	table_for_each(&t->peers, n)
+	{
 		const struct report_peer *p = (const struct report_peer *)n;
 
 		top_add(&top, p, 1 + p->sent + p->received);

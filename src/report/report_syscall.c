@@ -2,11 +2,11 @@
 /* Which system calls, how often, with which results: per container and phase, and per process. */
 #include <stdio.h>
 #include <stdlib.h>
-#include "../names.h"	/* not include/names.h, which the search path has first */
+#include "../names.h" /* not include/names.h, which the search path has first */
 #include "report/report_state.h"
 
 struct call_key {
-	__u32 scope;	/* process id, or the phase */
+	__u32 scope; /* process id, or the phase */
 	__u32 nr, err;
 };
 
@@ -41,7 +41,7 @@ static void call_name(char *out, size_t size, __u32 sysnr)
 static struct report_call *call_get(struct report *rep, struct table *t, __u32 scope,
 				    const struct ev_syscall_calls *e, bool *fresh)
 {
-	struct call_key k = { .scope = scope, .nr = e->nr, .err = report_errno(e->err) };
+	struct call_key k = {.scope = scope, .nr = e->nr, .err = report_errno(e->err)};
 	struct report_call *c = table_get(rep, t, &k, sizeof(k), sizeof(*c), fresh);
 
 	if (!c) {

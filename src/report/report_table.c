@@ -6,7 +6,7 @@
 #include "value.h"
 
 struct tally_entry {
-	struct hash_node node;	/* key: the event's type, then its fields as JSON */
+	struct hash_node node; /* key: the event's type, then its fields as JSON */
 	__u16 type;
 	bool existing;
 	char comm[EV_COMM_LEN + 1];
@@ -15,7 +15,7 @@ struct tally_entry {
 };
 
 /* Fields that would tell apart what a reader wants counted together. */
-static const char *const left_out[] = { "mount_id", "target_tid", "fd", "backlog" };
+static const char *const left_out[] = {"mount_id", "target_tid", "fd", "backlog"};
 
 void *table_find(const struct report *rep, const struct table *t, const void *key, size_t len)
 {
@@ -43,6 +43,11 @@ void *table_get(struct report *rep, struct table *t, const void *key, size_t len
 		memcpy(kept, key, len);
 	if (hash_add(&t->h, hv, n, kept, len))
 		return NULL;
+	if (t->last)
+		t->last->after = n;
+	else
+		t->first = n;
+	t->last = n;
 	*fresh = true;
 	return n;
 }
@@ -51,12 +56,11 @@ void **table_sorted(const struct table *t, int (*cmp)(const void *, const void *
 {
 	void **list = t->h.nr ? malloc(t->h.nr * sizeof(void *)) : NULL;
 	struct hash_node *n;
-	size_t slot, i = 0;
+	size_t i = 0;
 
 	if (!list)
 		return NULL;
-	hash_for_each(&t->h, slot, n)
-		list[i++] = n;
+	table_for_each(t, n) list[i++] = n;
 	qsort(list, i, sizeof(void *), cmp);
 	return list;
 }
@@ -83,12 +87,11 @@ void **table_by_key(const struct table *t)
 	struct by_key *keys = t->h.nr ? malloc(t->h.nr * sizeof(*keys)) : NULL;
 	void **list = (void **)keys;
 	struct hash_node *n;
-	size_t slot, i = 0;
+	size_t i = 0;
 
 	if (!keys)
 		return NULL;
-	hash_for_each(&t->h, slot, n)
-		keys[i++] = (struct by_key){ n->key, n->len, n };
+	table_for_each(t, n) keys[i++] = (struct by_key){n->key, n->len, n};
 	qsort(keys, i, sizeof(*keys), cmp_key);
 	/* An element is wider than a pointer: writing never overtakes reading. */
 	for (size_t k = 0; k < i; k++) {
@@ -111,7 +114,7 @@ const char *report_string(const struct report *rep, const struct ev_hdr *hdr, st
 
 struct text report_text_copy(struct report *rep, const char *s, size_t len)
 {
-	struct text t = { .s = s && len ? arena_copy(&rep->arena, s, len) : NULL };
+	struct text t = {.s = s && len ? arena_copy(&rep->arena, s, len) : NULL};
 
 	t.len = t.s ? len : 0;
 	return t;
@@ -287,15 +290,4 @@ void tally_json(const struct report *rep, struct jw *j, const char *key, const s
 	}
 	jw_end(j);
 	free(list);
-}
-
-__u64 tally_count(const struct tally *t, int type)
-{
-	struct hash_node *n;
-	size_t slot;
-	__u64 nr = 0;
-
-	hash_for_each(&t->t.h, slot, n)
-		nr += type < 0 || ((struct tally_entry *)n)->type == type;
-	return nr;
 }

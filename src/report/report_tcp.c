@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "container/container.h"
-#include "../names.h"	/* not include/names.h, which the search path has first */
+#include "../names.h" /* not include/names.h, which the search path has first */
 #include "report/report_state.h"
 
 struct peer_key {
@@ -41,9 +41,11 @@ struct ends {
 	__u64 sock;
 };
 
-#define ENDS_OF(e) \
-	{ .local_addr = (e)->local_addr, .peer_addr = (e)->peer_addr, .family = (e)->family, \
-	  .local_port = (e)->local_port, .peer_port = (e)->peer_port, .sock = (e)->sock }
+#define ENDS_OF(e)                                                                                 \
+	{                                                                                          \
+		.local_addr = (e)->local_addr, .peer_addr = (e)->peer_addr, .family = (e)->family, \
+		.local_port = (e)->local_port, .peer_port = (e)->peer_port, .sock = (e)->sock      \
+	}
 
 static const char *const directions[] = {
 	[DIR_UNKNOWN] = "unknown",
@@ -89,8 +91,10 @@ static void sock_remember(struct report *rep, __u64 sock, struct report_connecti
 static struct report_peer *peer_get(struct report *rep, const struct ends *e,
 				    enum report_direction direction)
 {
-	struct peer_key k = { .addr = e->peer_addr, .family = e->family, .direction = direction,
-			      .port = direction == DIR_IN ? e->local_port : e->peer_port };
+	struct peer_key k = {.addr = e->peer_addr,
+			     .family = e->family,
+			     .direction = direction,
+			     .port = direction == DIR_IN ? e->local_port : e->peer_port};
 	struct report_peer *p;
 	bool fresh;
 
@@ -174,13 +178,17 @@ static void opened(struct report *rep, const struct record *r, const struct ends
 static void failed(struct report *rep, const struct record *r, const struct ends *e, __u32 err,
 		   __u64 latency)
 {
-	struct failure_key k = { .addr = e->peer_addr, .port = e->peer_port, .err = err,
-				 .family = e->family, .pid = r->hdr->pid, .start = r->hdr->start };
+	struct failure_key k = {.addr = e->peer_addr,
+				.port = e->peer_port,
+				.err = err,
+				.family = e->family,
+				.pid = r->hdr->pid,
+				.start = r->hdr->start};
 	struct report_connection *c = NULL;
 	struct failure {
 		struct hash_node node;
 		struct report_connection *c;
-	} *f;
+	} * f;
 	bool fresh;
 
 	rep->tcp.failed++;
@@ -310,14 +318,14 @@ void report_datagrams(struct report *rep, const struct record *r)
 
 static bool is_v4(const struct ev_addr *a)
 {
-	static const __u8 mapped[12] = { [10] = 0xff, [11] = 0xff };
+	static const __u8 mapped[12] = {[10] = 0xff, [11] = 0xff};
 
 	return !memcmp(a->b, mapped, sizeof(mapped));
 }
 
 static bool is_loopback(const struct ev_addr *a)
 {
-	static const __u8 one[16] = { [15] = 1 };
+	static const __u8 one[16] = {[15] = 1};
 
 	return is_v4(a) ? a->b[12] == 127 : !memcmp(a->b, one, sizeof(one));
 }
@@ -334,8 +342,10 @@ void report_address(char *out, size_t size, const struct ev_addr *a)
 void report_tcp_index(struct report *rep, struct hash *by_ends)
 {
 	for (struct report_connection *c = rep->tcp.first; c; c = c->next) {
-		struct ends_key k = { .local_addr = c->local_addr, .peer_addr = c->peer_addr,
-				      .local_port = c->local_port, .peer_port = c->peer_port };
+		struct ends_key k = {.local_addr = c->local_addr,
+				     .peer_addr = c->peer_addr,
+				     .local_port = c->local_port,
+				     .peer_port = c->peer_port};
 		struct ends_key *kept = arena_alloc(&rep->index, sizeof(k));
 
 		if (c->connect_err || !kept)
@@ -360,8 +370,10 @@ static __u64 apart(const struct report_connection *a, const struct report_connec
 static const struct report_connection *other_end(const struct report_connection *c,
 						 const struct hash *by_ends)
 {
-	struct ends_key k = { .local_addr = c->peer_addr, .peer_addr = c->local_addr,
-			      .local_port = c->peer_port, .peer_port = c->local_port };
+	struct ends_key k = {.local_addr = c->peer_addr,
+			     .peer_addr = c->local_addr,
+			     .local_port = c->peer_port,
+			     .peer_port = c->local_port};
 	bool loopback = is_loopback(&c->local_addr) || is_loopback(&c->peer_addr);
 	const struct report_connection *best = NULL;
 	struct hash_node *n;

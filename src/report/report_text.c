@@ -8,11 +8,11 @@
 #include "report/report.h"
 #include "report/text_out.h"
 
-#define WIDTH 100
-#define LIST 12		/* rows of a list that are shown; the rest is counted */
-#define TREE_ROWS 40
-#define TREE_INDENT 24	/* deeper is not indented further */
-#define LABEL 11
+#define WIDTH	    100
+#define LIST	    12 /* rows of a list that are shown; the rest is counted */
+#define TREE_ROWS   40
+#define TREE_INDENT 24 /* deeper is not indented further */
+#define LABEL	    11
 
 static const cJSON *get(const cJSON *o, const char *path)
 {
@@ -117,7 +117,8 @@ static void life_text(struct text_out *t, const cJSON *doc)
 		text_add(t, "complete: from its first instruction to its end, nothing lost");
 	} else {
 		text_add(t, "partial:");
-		cJSON_ArrayForEach(why, get(doc, "recording.partial")) {
+		cJSON_ArrayForEach(why, get(doc, "recording.partial"))
+		{
 			text_add(t, " ");
 			text_put(t, cJSON_GetStringValue(why), 30);
 		}
@@ -138,7 +139,8 @@ static void args_text(struct text_out *t, const cJSON *p)
 		text_put(t, string(p, "exe") ? string(p, "exe") : string(p, "comm"), 0);
 		return;
 	}
-	cJSON_ArrayForEach(a, args) {
+	cJSON_ArrayForEach(a, args)
+	{
 		const char *s = cJSON_GetStringValue(a);
 
 		text_add(t, "%s", a == args->child || t->col >= t->width ? "" : " ");
@@ -192,13 +194,12 @@ static void tree_text(struct tree *tr, const cJSON *p, unsigned int indent)
 	}
 	indent += 2;
 children:
-	cJSON_ArrayForEach(child, get(p, "children"))
-		tree_text(tr, child, indent);
+	cJSON_ArrayForEach(child, get(p, "children")) tree_text(tr, child, indent);
 }
 
 static void process_text(struct text_out *t, const cJSON *doc)
 {
-	struct tree tr = { .t = t };
+	struct tree tr = {.t = t};
 	const cJSON *p;
 
 	heading(t, "PROCESSES");
@@ -207,13 +208,13 @@ static void process_text(struct text_out *t, const cJSON *doc)
 	count_of(t, number(doc, "summary.processes.executables"), "program", "programs");
 	if (number(doc, "summary.processes.failed_execs")) {
 		text_add(t, ", ");
-		count_of(t, number(doc, "summary.processes.failed_execs"), "failed exec", "failed execs");
+		count_of(t, number(doc, "summary.processes.failed_execs"), "failed exec",
+			 "failed execs");
 	}
 	text_pad(t, t->width - 20);
 	text_add(t, "     CPU  END");
 	text_end(t);
-	cJSON_ArrayForEach(p, get(doc, "processes.tree"))
-		tree_text(&tr, p, 0);
+	cJSON_ArrayForEach(p, get(doc, "processes.tree")) tree_text(&tr, p, 0);
 	more(t, tr.rows, tr.all);
 }
 
@@ -233,7 +234,8 @@ static void syscall_text(struct text_out *t, const cJSON *doc)
 	text_pad(t, 2);
 	text_add(t, "most");
 	text_pad(t, LABEL);
-	cJSON_ArrayForEach(c, get(doc, "summary.syscalls.top")) {
+	cJSON_ArrayForEach(c, get(doc, "summary.syscalls.top"))
+	{
 		text_put(t, string(c, "name"), 24);
 		text_add(t, " %s  ", text_count(s, number(c, "count")));
 	}
@@ -243,7 +245,8 @@ static void syscall_text(struct text_out *t, const cJSON *doc)
 	text_pad(t, 2);
 	text_add(t, "errors");
 	text_pad(t, LABEL);
-	cJSON_ArrayForEach(c, get(doc, "summary.syscalls.top_errors")) {
+	cJSON_ArrayForEach(c, get(doc, "summary.syscalls.top_errors"))
+	{
 		if (t->col + 30 > t->width)
 			break;
 		text_put(t, string(c, "name"), 24);
@@ -295,7 +298,8 @@ static size_t add_dirs(struct dir_sum *d, size_t nr, const cJSON *list)
 {
 	const cJSON *f;
 
-	cJSON_ArrayForEach(f, list) {
+	cJSON_ArrayForEach(f, list)
+	{
 		const char *path = string(f, "path");
 
 		char inside[256];
@@ -382,7 +386,8 @@ static void changes_text(struct text_out *t, const cJSON *doc)
 	text_pad(t, 2);
 	text_add(t, "changes");
 	text_end(t);
-	cJSON_ArrayForEach(c, list) {
+	cJSON_ArrayForEach(c, list)
+	{
 		const char *event = string(c, "event"), *dot = event ? strchr(event, '.') : NULL;
 
 		if (nr++ >= LIST)
@@ -421,11 +426,13 @@ static void file_text(struct text_out *t, const cJSON *doc)
 	text_pad(t, t->width - 46);
 	text_add(t, "%10s%10s%12s%12s", "OPENS", "FAILED", "READ", "WRITTEN");
 	text_end(t);
-	cJSON_ArrayForEach(v, get(doc, "volumes")) {
+	cJSON_ArrayForEach(v, get(doc, "volumes"))
+	{
 		const char *mount = string(v, "mount");
 
-		usage_row(t, mount ? mount : "(no mount known)", string(v, "kind"), number(v, "opens"),
-			  number(v, "failed"), number(v, "read_bytes"), number(v, "written_bytes"));
+		usage_row(t, mount ? mount : "(no mount known)", string(v, "kind"),
+			  number(v, "opens"), number(v, "failed"), number(v, "read_bytes"),
+			  number(v, "written_bytes"));
 	}
 	text_add(t, "  by directory");
 	text_end(t);
@@ -455,7 +462,7 @@ static void connection_text(struct text_out *t, const cJSON *c)
 	address_text(t, string(c, "peer.address"), number(c, "peer.port"));
 	if (in)
 		text_add(t, " on %.0f", number(c, "local.port"));
-	if (string(c, "peer_end.container.name")) {
+	if (string(c, "peer_end.container.name") && !is_true(c, "peer_end.same_container")) {
 		text_add(t, " ");
 		text_put(t, string(c, "peer_end.container.name"), 16);
 	}
@@ -481,7 +488,8 @@ static void udp_text(struct text_out *t, const cJSON *doc)
 	int nr = 0;
 	char s[32];
 
-	cJSON_ArrayForEach(u, get(doc, "udp.peers")) {
+	cJSON_ArrayForEach(u, get(doc, "udp.peers"))
+	{
 		if (nr++ >= LIST)
 			continue;
 		text_pad(t, 2);
@@ -508,7 +516,8 @@ static void network_text(struct text_out *t, const cJSON *doc)
 	text_add(t, "%.0f out, %.0f in, %.0f failed", number(doc, "tcp.total.opened"),
 		 number(doc, "tcp.total.accepted"), number(doc, "tcp.total.failed"));
 	text_end(t);
-	cJSON_ArrayForEach(c, listeners) {
+	cJSON_ArrayForEach(c, listeners)
+	{
 		if (nr++ >= LIST)
 			break;
 		text_pad(t, 2);
@@ -519,7 +528,8 @@ static void network_text(struct text_out *t, const cJSON *doc)
 		text_end(t);
 	}
 	nr = 0;
-	cJSON_ArrayForEach(c, get(doc, "tcp.connections")) {
+	cJSON_ArrayForEach(c, get(doc, "tcp.connections"))
+	{
 		if (nr++ < LIST)
 			connection_text(t, c);
 	}
@@ -532,7 +542,8 @@ static void users_text(struct text_out *t, const cJSON *list)
 	const cJSON *u;
 	int nr = 0;
 
-	cJSON_ArrayForEach(u, list) {
+	cJSON_ArrayForEach(u, list)
+	{
 		if (nr++ == 3) {
 			text_add(t, ",…");
 			break;
@@ -549,8 +560,7 @@ static double sum_of(const cJSON *list, const char *key)
 	const cJSON *u;
 	double sum = 0;
 
-	cJSON_ArrayForEach(u, list)
-		sum += number(u, key);
+	cJSON_ArrayForEach(u, list) sum += number(u, key);
 	return sum;
 }
 
@@ -605,6 +615,14 @@ static void signal_text(struct text_out *t, const cJSON *e)
 	text_end(t);
 }
 
+/* That children end is in the tree already. */
+static bool is_noise(const cJSON *e)
+{
+	const char *sig = string(e, "sig");
+
+	return sig && !strcmp(sig, "SIGCHLD") && !is_true(e, "crosses");
+}
+
 static void sysv_text(struct text_out *t, const cJSON *e)
 {
 	char s[32];
@@ -630,10 +648,10 @@ static void ipc_text(struct text_out *t, const cJSON *doc)
 		const char *path;
 		void (*row)(struct text_out *t, const cJSON *e);
 	} lists[] = {
-		{ "ipc.pipes", pipe_text },	    { "ipc.unix", unix_text },
-		{ "ipc.signals", signal_text },	    { "ipc.sysv", sysv_text },
-		{ "ipc.ptrace", sysv_text },	    { "ipc.process_vm", sysv_text },
-		{ "ipc.pidfd_getfd", sysv_text },
+		{"ipc.pipes", pipe_text},	{"ipc.unix", unix_text},
+		{"ipc.signals", signal_text},	{"ipc.sysv", sysv_text},
+		{"ipc.ptrace", sysv_text},	{"ipc.process_vm", sysv_text},
+		{"ipc.pidfd_getfd", sysv_text},
 	};
 	const cJSON *e;
 	bool begun = false;
@@ -641,7 +659,10 @@ static void ipc_text(struct text_out *t, const cJSON *doc)
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
 		int nr = 0;
 
-		cJSON_ArrayForEach(e, get(doc, lists[i].path)) {
+		cJSON_ArrayForEach(e, get(doc, lists[i].path))
+		{
+			if (is_noise(e))
+				continue;
 			if (!begun) {
 				heading(t, "IPC");
 				text_end(t);
@@ -663,7 +684,8 @@ static void gaps_text(struct text_out *t, const cJSON *doc)
 		heading(t, "LOST");
 		count_of(t, number(doc, "lost.total"), "record", "records");
 		text_add(t, " of the whole recording");
-		cJSON_ArrayForEach(e, get(doc, "lost.events")) {
+		cJSON_ArrayForEach(e, get(doc, "lost.events"))
+		{
 			text_add(t, "  ");
 			text_put(t, e->string, 24);
 			text_add(t, " %s", text_count(s, e->valuedouble));
@@ -676,7 +698,8 @@ static void gaps_text(struct text_out *t, const cJSON *doc)
 		text_add(t, " only in the sums: a list was full");
 		text_end(t);
 	}
-	cJSON_ArrayForEach(c, get(doc, "coverage")) {
+	cJSON_ArrayForEach(c, get(doc, "coverage"))
+	{
 		if (!is_true(c, "missing"))
 			continue;
 		heading(t, "NOT SEEN");
@@ -689,7 +712,7 @@ static void gaps_text(struct text_out *t, const cJSON *doc)
 
 int report_text(FILE *out, const cJSON *doc, unsigned int width)
 {
-	struct text_out t = { .out = out, .width = width ? width : WIDTH };
+	struct text_out t = {.out = out, .width = width ? width : WIDTH};
 	const char *schema = string(doc, "schema");
 
 	if (!schema || strcmp(schema, REPORT_SCHEMA) ||

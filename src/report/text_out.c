@@ -10,6 +10,8 @@ void text_end(struct text_out *t)
 {
 	if (t->line.err && !t->err)
 		t->err = t->line.err;
+	while (t->line.len && t->line.data[t->line.len - 1] == ' ')
+		t->line.len--;
 	if (t->line.len && fwrite(t->line.data, 1, t->line.len, t->out) != t->line.len && !t->err)
 		t->err = errno ? -errno : -EIO;
 	if (fputc('\n', t->out) == EOF && !t->err)
@@ -64,9 +66,11 @@ static bool is_unsafe(uint32_t c)
 static unsigned int columns_of(uint32_t c)
 {
 	return (c >= 0x1100 && c <= 0x115f) || (c >= 0x2e80 && c <= 0xa4cf) ||
-	       (c >= 0xac00 && c <= 0xd7a3) || (c >= 0xf900 && c <= 0xfaff) ||
-	       (c >= 0xfe30 && c <= 0xfe6f) || (c >= 0xff00 && c <= 0xff60) ||
-	       (c >= 0x1f300 && c <= 0x1faff) || (c >= 0x20000 && c <= 0x3fffd) ? 2 : 1;
+			       (c >= 0xac00 && c <= 0xd7a3) || (c >= 0xf900 && c <= 0xfaff) ||
+			       (c >= 0xfe30 && c <= 0xfe6f) || (c >= 0xff00 && c <= 0xff60) ||
+			       (c >= 0x1f300 && c <= 0x1faff) || (c >= 0x20000 && c <= 0x3fffd)
+		       ? 2
+		       : 1;
 }
 
 static unsigned int show_char(char *out, size_t size, const char *from, const char *to, uint32_t c)
@@ -122,7 +126,7 @@ const char *text_count(char *out, double v)
 
 const char *text_bytes(char *out, double v)
 {
-	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
+	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
 	unsigned int i = 0;
 
 	while (v >= 1024 && i < 6) {
