@@ -8,7 +8,7 @@ import threading
 
 from compare import compare, host_pids
 from events import check_common, find_id, run_phase
-from lib import CONTAINERS, Recording, check, flatten, need_docker, ns_pids, wait_until
+from lib import CONTAINERS, Recording, Skip, check, flatten, need_docker, ns_pids, remove_cgroup, wait_until
 
 
 def of(events, name):
@@ -186,7 +186,23 @@ def interrupted_end(setup, runtime):
     compare(container.account(), run_phase(recording.events()))
 
 
+def new_parent(setup, runtime):
+    """The first container below a cgroup: its parent is created together with it, and is none."""
+    if runtime != "runc":
+        raise Skip("only runc lets the test choose the cgroup")
+    parent = setup.name() + "-parent"
+    container = CONTAINERS[runtime](setup, ["/bin/trigger", "file.rmdir"], cgroup_parent=parent)
+    try:
+        with Recording(setup, ["-c", container.name]) as recording, container:
+            check(container.wait() == 0, container.errors())
+            recording.stop()
+    finally:
+        remove_cgroup(parent)
+    compare(container.account(), run_phase(recording.events()))
+
+
 CASES = {
+    "new_parent": new_parent,
     "start_stop": start_stop, "tree": tree, "phases": phases, "two": two, "exec": exec_in,
     "selection": selection, "report": report, "sigterm": interrupted_end,
     "tcp_peer.ipv4": lambda s, r: tcp_peer(s, r, socket.AF_INET, "127.0.0.1"),

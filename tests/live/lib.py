@@ -75,6 +75,7 @@ class Setup:
         self.trigger = trigger or build_trigger(self.dir)
         self.rootfs = make_rootfs(os.path.join(self.dir, "rootfs"), self.trigger)
         self.serial = 0
+        os.makedirs(os.path.join(v2_root(), "ebpfmon-live"), exist_ok=True)
         self.docker = None
 
     def name(self):
@@ -92,11 +93,24 @@ class Setup:
         """Ends the Docker daemon and removes all files."""
         if self.docker:
             self.docker.close()
-        for line in read_text("/proc/self/mounts").splitlines():
-            if line.split()[2].startswith("cgroup"):
-                with contextlib.suppress(OSError):
-                    os.rmdir(os.path.join(line.split()[1], "ebpfmon-live"))
+        remove_cgroup("ebpfmon-live")
         shutil.rmtree(self.dir, ignore_errors=True)
+
+
+def v2_root():
+    """Where the unified cgroup hierarchy is mounted."""
+    for line in read_text("/proc/self/mounts").splitlines():
+        if line.split()[2] == "cgroup2":
+            return line.split()[1]
+    raise SystemExit("no cgroup v2 hierarchy is mounted")
+
+
+def remove_cgroup(name):
+    """Removes an empty cgroup of that path in every hierarchy."""
+    for line in read_text("/proc/self/mounts").splitlines():
+        if line.split()[2].startswith("cgroup"):
+            with contextlib.suppress(OSError):
+                os.rmdir(os.path.join(line.split()[1], name))
 
 
 def build_trigger(where):
@@ -338,8 +352,9 @@ class RuncContainer(Container):
             raise Skip("runc is not installed")
         self.root = os.path.join(self.setup.dir, "runc-root")
         bundle = self.setup.subdir(self.name + ".bundle")
+        parent = self.options.pop("cgroup_parent", "ebpfmon-live")
         config = oci_config(self.argv, self.options.pop("rootfs", self.setup.rootfs),
-                            "/ebpfmon-live/" + self.name, **self.options)
+                            "/%s/%s" % (parent, self.name), **self.options)
         with open(os.path.join(bundle, "config.json"), "w") as f:
             json.dump(config, f)
         self.popen(["runc", "--root", self.root, "run", "--bundle", bundle, self.name])
@@ -429,9 +444,11 @@ class DockerContainer(Container):
             self.setup.docker = Docker(self.setup)
         self.docker = self.setup.docker
         network = "host" if self.options.get("host_net") else "none"
+        ipv6 = [] if network == "host" else [a for i in ("all", "default", "lo") for a in (
+            "--sysctl", "net.ipv6.conf.%s.disable_ipv6=0" % i)]	# Docker turns it off on "none"
         caps = [a for c in known_capabilities() for a in ("--cap-add", c[4:])]
         self.popen(self.docker.command(
-            "run", "--rm", "-i", "--name", self.name, "--network", network, *caps,
+            "run", "--rm", "-i", "--name", self.name, "--network", network, *caps, *ipv6,
             "--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined", "--tmpfs", "/work:exec", "--tmpfs", "/tmp", "-w", "/work", "ebpfmon-live:1", *self.argv))
 
     def inspect(self, form):
