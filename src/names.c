@@ -21,7 +21,7 @@ const char *name_errno(int err)
 {
 	const char *name;
 
-	if (err < 0)
+	if (err < 0 && err > -4096)
 		err = -err;
 	name = strerrorname_np(err);
 	for (size_t i = 0; !name && i < COUNT(kernel_errors); i++)

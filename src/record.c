@@ -86,7 +86,7 @@ static size_t clean(char *s, size_t len)
 	size_t out = 0;
 
 	for (size_t i = 0; i < len;) {
-		size_t end = i;
+		size_t end;
 
 		while (i < len && s[i] == '/')
 			i++;

@@ -170,9 +170,11 @@ static void add_sink(struct recorder *r, struct sink *s)
 
 static bool want_colour(const struct options *o)
 {
+	const char *no_color = getenv("NO_COLOR");
+
 	if (o->color != COLOR_AUTO)
 		return o->color == COLOR_ALWAYS;
-	return isatty(STDOUT_FILENO) && !(getenv("NO_COLOR") && *getenv("NO_COLOR"));
+	return isatty(STDOUT_FILENO) && !(no_color && *no_color);
 }
 
 static enum format choose_format(const struct options *o)

@@ -201,7 +201,7 @@ FORMATTER(fmt_err)
 
 	if (!err)
 		return false;
-	snprintf(number, sizeof(number), "errno_%d", err < 0 ? -err : err);
+	snprintf(number, sizeof(number), "errno_%d", err < 0 && err > -4096 ? -err : err);
 	return quoted(b, form, name ? name : number);
 }
 

@@ -136,7 +136,7 @@ struct walk {
 
 static bool span_is(struct span a, const char *s)
 {
-	return a.n == strlen(s) && memcmp(a.s, s, a.n) == 0;
+	return a.s && a.n == strlen(s) && memcmp(a.s, s, a.n) == 0;
 }
 
 static bool span_ends(struct span a, const char *s)

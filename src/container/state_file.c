@@ -164,7 +164,7 @@ cJSON *rt_json(const struct rt *rt, const struct rt_place *at, const char *rel)
 {
 	_cleanup_str_ char *buf = NULL;
 	cJSON *json;
-	size_t len;
+	size_t len = 0;
 
 	if (rt_read(rt, at, rel, &buf, &len))
 		return NULL;

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# cppcheck has no findings in user-space code.
+# cppcheck has no findings in user-space code. (It takes uthash's look-ups for uses of what they set.)
 set -euo pipefail
 mapfile -t files < <(git ls-files 'src/*.c' | grep -v bpf_objects)
 cppcheck --quiet --error-exitcode=1 --enable=warning,performance,portability --inline-suppr --std=c11 \
-	-D_GNU_SOURCE -DEBPFMON_VERSION='"lint"' -D'cJSON_ArrayForEach(e,a)=for(e=(a)->child;e;e=e->next)' \
-	-U_CJSON --suppress=missingIncludeSystem --suppress=unknownMacro -Iinclude -Iinclude/events -Isrc \
-	-j "$(nproc)" "${files[@]}"
+	-D_GNU_SOURCE -D__x86_64__ -DEBPFMON_VERSION='"lint"' --include=tests/lint/cppcheck.h \
+	--suppress=missingIncludeSystem --suppress=unknownMacro --suppress=uninitvar:src/process_table.c \
+	-Iinclude -Iinclude/events -Isrc -j "$(nproc)" "${files[@]}"
