@@ -135,26 +135,25 @@ static __always_inline __u64 channel_peer_ino(struct channel *ch)
 }
 
 /* Where a datagram without a fixed peer goes: the address is in the call. */
-static __always_inline void channel_destination(struct scratch *s, struct ev_ref *ref,
-						const struct sys_call *c)
+static __always_inline __u32 channel_destination(struct scratch *s, struct ev_ref *ref,
+						 const struct sys_call *c)
 {
 	struct { __u64 name; __u32 len; } m = {};	/* begin of struct msghdr */
 	struct { __u32 name, len; } m32 = {};		/* ... of the compat ABI's */
 
 	if (c->nr == __NR_sendto) {
-		tail_unix_arg(s, ref, c->a[4], c->a[5]);
-		return;
-	}
-	if (c->nr != __NR_sendmsg && c->nr != __NR_sendmmsg)
-		return;
-	if (c->abi == EV_ABI_COMPAT) {
+		m.name = c->a[4];
+		m.len = c->a[5];
+	} else if (c->nr != __NR_sendmsg && c->nr != __NR_sendmmsg) {
+		return 0;
+	} else if (c->abi == EV_ABI_COMPAT) {
 		bpf_probe_read_user(&m32, sizeof(m32), (void *)c->a[1]);
 		m.name = m32.name;
 		m.len = m32.len;
 	} else {
 		bpf_probe_read_user(&m, sizeof(m), (void *)c->a[1]);
 	}
-	tail_unix_arg(s, ref, m.name, m.len);
+	return tail_unix_arg(s, ref, m.name, m.len);
 }
 
 static __always_inline void channel_unix_names(struct scratch *s, struct channel *ch,
@@ -163,13 +162,13 @@ static __always_inline void channel_unix_names(struct scratch *s, struct channel
 	struct ev_ipc_channel *e = (struct ev_ipc_channel *)s->buf;
 	struct sock *peer = unix_peer(ch->sk);
 
-	tail_unix_name(s, &e->name, ch->sk);
+	e->name_flags = tail_unix_name(s, &e->name, ch->sk);
 	e->peer_pid = unix_peer_pid(ch->sk);
 	if (peer) {
 		e->peer_ino = sock_ino(peer);
-		tail_unix_name(s, &e->peer_name, peer);
+		e->peer_name_flags = tail_unix_name(s, &e->peer_name, peer);
 	} else if (ch->kind == IPCKIND_UNIX_DGRAM) {
-		channel_destination(s, &e->peer_name, c);
+		e->peer_name_flags = channel_destination(s, &e->peer_name, c);
 	}
 }
 
@@ -182,6 +181,7 @@ static __always_inline void tail_mqueue_name(struct scratch *s, struct ev_ref *r
 	if (!dst)
 		return;
 	dst[0] = '/';
+	/* without its NUL, it is not taken for a path that was walked */
 	n = bpf_probe_read_kernel_str(dst + 1, 256, BPF_CORE_READ(f, f_path.dentry, d_name.name));
 	if (n > 1)
 		tail_take(s, ref, n);
@@ -202,7 +202,7 @@ static __always_inline void channel_announce(struct channel *ch, const struct sy
 	else if (ch->kind == IPCKIND_MQUEUE)
 		tail_mqueue_name(s, &e->name, ch->file);
 	else if (ch->kind == IPCKIND_FIFO)
-		tail_file_path(s, &e->name, NULL, ch->file);
+		e->name_flags = tail_file_path(s, &e->name, NULL, ch->file);
 	ev_end(s, false);
 }
 
@@ -351,9 +351,9 @@ static __always_inline void unix_named(const struct sys_call *c, __u32 type, lon
 	e->ino = sock_ino(sk);
 	e->err = sys_err(ret);
 	if (type == EV_ipc_unix_bind && ret)
-		tail_unix_arg(s, &e->name, c->a[1], c->a[2]);
+		e->name_flags = tail_unix_arg(s, &e->name, c->a[1], c->a[2]);
 	else
-		tail_unix_name(s, &e->name, sk);
+		e->name_flags = tail_unix_name(s, &e->name, sk);
 	ev_end(s, false);
 }
 
@@ -379,6 +379,26 @@ int BPF_PROG(ipc_unix_listen, struct pt_regs *regs, long ret)
 	return 0;
 }
 
+/*
+ * What was connected to: the file that the other end is bound to, or, when that is not in the tree
+ * that the caller sees (a socket of the host, mounted into a container) or nothing was connected,
+ * what the caller called it.
+ */
+static __always_inline __u32 tail_connected(struct scratch *s, struct ev_ref *ref, struct sock *peer,
+					    const struct sys_call *c)
+{
+	__u32 off = s->off, flags;
+
+	if (peer) {
+		flags = tail_unix_name(s, ref, peer);
+		if (c->nr != __NR_connect || !(flags & (PATH_UNREACHABLE | PATH_ARGUMENT)))
+			return flags;
+		s->off = off;
+	}
+	ref->off = ref->len = 0;
+	return c->nr == __NR_connect ? tail_unix_arg(s, ref, c->a[1], c->a[2]) : 0;
+}
+
 static __always_inline void unix_connected(const struct sys_call *c, int fd, long ret)
 {
 	struct sock *sk = file_unix_sock(fd_file(fd)), *peer;
@@ -399,10 +419,8 @@ static __always_inline void unix_connected(const struct sys_call *c, int fd, lon
 	if (peer) {
 		e->peer_ino = sock_ino(peer);
 		e->peer_pid = unix_peer_pid(sk);
-		tail_unix_name(s, &e->name, peer);
-	} else {
-		tail_unix_arg(s, &e->name, c->a[1], c->a[2]);
 	}
+	e->name_flags = tail_connected(s, &e->name, peer, c);
 	ev_end(s, false);
 }
 
@@ -440,7 +458,7 @@ static __always_inline void unix_accepted(int fd)
 	peer = unix_peer(sk);
 	e->peer_ino = peer ? sock_ino(peer) : 0;
 	e->peer_pid = unix_peer_pid(sk);
-	tail_unix_name(s, &e->name, sk);
+	e->name_flags = tail_unix_name(s, &e->name, sk);
 	ev_end(s, false);
 }
 

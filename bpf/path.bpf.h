@@ -184,9 +184,11 @@ __inline_always void path_base(struct path *base, char first, int dirfd)
 /*
  * A path argument of a *at() call: the string, then the directory that it is relative to, walked.
  * For calls that leave no object behind to ask (unlink, a failed open). An absolute one stands
- * alone; in a chroot it becomes relative ("./" before it) to the task's root. Returns path flags.
+ * alone; in a chroot it becomes relative ("./" before it) to the task's root. @max: bytes of the
+ * string, with its NUL, if it has one. Returns path flags.
  */
-__inline_always __u32 tail_path_at(struct scratch *s, struct ev_ref *ref, int dirfd, const void *ustr)
+__inline_always __u32 tail_path_arg(struct scratch *s, struct ev_ref *ref, int dirfd,
+				    const void *ustr, __u32 max)
 {
 	__u32 begin = s->off, flags = PATH_ARGUMENT;
 	struct path base = {};
@@ -198,7 +200,7 @@ __inline_always __u32 tail_path_at(struct scratch *s, struct ev_ref *ref, int di
 	if (!dst)
 		return flags | PATH_TRUNCATED;
 	dst[0] = '.';
-	n = bpf_probe_read_user_str(dst + 1, 4096, ustr);
+	n = bpf_probe_read_user_str(dst + 1, max, ustr);
 	if (n <= 0)
 		return flags | PATH_UNREADABLE;
 	s->off = end = begin + 1 + n;
@@ -214,6 +216,11 @@ __inline_always __u32 tail_path_at(struct scratch *s, struct ev_ref *ref, int di
 	}
 	ref->len = s->off - ref->off;
 	return flags;
+}
+
+__inline_always __u32 tail_path_at(struct scratch *s, struct ev_ref *ref, int dirfd, const void *ustr)
+{
+	return tail_path_arg(s, ref, dirfd, ustr, PATH_LIMIT);
 }
 
 #endif

@@ -66,53 +66,58 @@ __inline_always __u32 unix_peer_pid(struct sock *sk)
 	return pid ? BPF_CORE_READ(pid, numbers[0].nr) : 0;
 }
 
-/* A name of @len bytes that is at @s->off: a path up to its NUL, or an abstract name, whole. */
-__inline_always void unix_name_take(struct scratch *s, struct ev_ref *ref, char *name, __u32 len)
-{
-	long n;
-
-	if (!name[0]) {
-		name[0] = '@';
-		tail_take(s, ref, len);
-		return;
-	}
-	name[len] = 0;
-	n = bpf_probe_read_kernel_str(name, SUN_PATH_MAX + 1, name);
-	if (n > 1)
-		tail_take(s, ref, n - 1);
-}
-
-/* The name that a socket is bound to; none: an empty string. */
-__inline_always void tail_unix_name(struct scratch *s, struct ev_ref *ref, struct sock *sk)
+/*
+ * The name that a socket is bound to; none: an empty string. Returns path flags. A path is that of the
+ * file in the tree, when it is in none of this mount namespace's (PATH_UNREACHABLE), as those see it
+ * who bound it. An abstract name is as the kernel has it: beginning with a NUL, which no path does,
+ * and which record_normalise() makes '@'.
+ */
+__inline_always __u32 tail_unix_name(struct scratch *s, struct ev_ref *ref, struct sock *sk)
 {
 	struct unix_sock *u = (struct unix_sock *)sk;
 	struct unix_address *addr = BPF_CORE_READ(u, addr);
+	struct dentry *dentry = BPF_CORE_READ(u, path.dentry);
 	char *dst = tail_room(s);
 	__u32 len;
+	long n;
 
 	if (!dst || !addr)
-		return;
+		return 0;
+	if (dentry)
+		return tail_path(s, ref, NULL, dentry, BPF_CORE_READ(u, path.mnt));
 	len = BPF_CORE_READ(addr, len) - SUN_PATH;
-	if (!len || len > SUN_PATH_MAX)
-		return;
-	bound(len, 127);
-	if (!bpf_probe_read_kernel(dst, len, (void *)addr->name + SUN_PATH))
-		unix_name_take(s, ref, dst, len);
+	if (!len || len > SUN_PATH_MAX || bpf_probe_read_kernel(dst, len, (void *)addr->name + SUN_PATH))
+		return 0;
+	if (!dst[0]) {
+		tail_take(s, ref, len);
+		return 0;
+	}
+	/* closed: it has let go of its file; the letters of the path are left */
+	n = bpf_probe_read_kernel_str(dst, SUN_PATH_MAX, (void *)addr->name + SUN_PATH);
+	if (n > 1)
+		tail_take(s, ref, n - 1);
+	return PATH_ARGUMENT;
 }
 
-/* A name as a caller gave it, in a struct sockaddr_un of @len bytes: of calls that failed, it is all there is. */
-__inline_always void tail_unix_arg(struct scratch *s, struct ev_ref *ref, __u64 uaddr, __u32 len)
+/* A name as a caller gave it, in a struct sockaddr_un of @len bytes. Returns path flags. */
+__inline_always __u32 tail_unix_arg(struct scratch *s, struct ev_ref *ref, __u64 uaddr, __u32 len)
 {
 	char *dst = tail_room(s);
 	__u16 family = 0;
+	char first = 0;
 
 	len -= SUN_PATH;
-	if (!dst || !len || len > SUN_PATH_MAX)
-		return;
-	bound(len, 127);
+	if (!dst || !uaddr || !len || len > SUN_PATH_MAX)
+		return 0;
 	bpf_probe_read_user(&family, sizeof(family), (void *)uaddr);
-	if (family == AF_UNIX && !bpf_probe_read_user(dst, len, (void *)uaddr + SUN_PATH))
-		unix_name_take(s, ref, dst, len);
+	if (family != AF_UNIX)
+		return 0;
+	bpf_probe_read_user(&first, 1, (void *)uaddr + SUN_PATH);
+	if (first)
+		return tail_path_arg(s, ref, EV_AT_FDCWD, (void *)uaddr + SUN_PATH, len + 1);
+	if (!bpf_probe_read_user(dst, len, (void *)uaddr + SUN_PATH))
+		tail_take(s, ref, len);
+	return 0;
 }
 
 #endif
