@@ -214,12 +214,24 @@ static void judge_exe(const struct record *r, struct ev_hdr *hdr)
 		x->exe_flags |= EXE_MODIFIED;
 }
 
+/*
+ * The kernel side sends a signal that crosses cgroups twice, once for each that is watched. When both are
+ * the same container's, the one in the target's name is one too many.
+ */
+static bool signal_doubled(const struct pipeline *p, const struct container *c, const struct ev_hdr *hdr)
+{
+	const struct ev_ipc_signal *s = (const struct ev_ipc_signal *)hdr;
+
+	return hdr->type == EV_ipc_signal && s->sender_cgroup && hdr->cgroup != s->sender_cgroup &&
+	       container_table_find(p->containers, s->sender_cgroup) == c;
+}
+
 static void judge_signal(struct pipeline *p, struct ev_hdr *hdr)
 {
 	struct ev_ipc_signal *s = (struct ev_ipc_signal *)hdr;
 
 	if (!(hdr->flags & EV_F_NOPROC))
-		s->crosses = container_table_find(p->containers, hdr->cgroup) !=
+		s->crosses = container_table_find(p->containers, s->sender_cgroup) !=
 			     container_table_find(p->containers, s->target_cgroup);
 }
 
@@ -323,6 +335,8 @@ static void dispatch(struct pipeline *p, struct container *c, const struct ev_hd
 	struct record r = record_of(p, c, hdr);
 	bool exits = hdr->type == EV_process_exit;
 
+	if (signal_doubled(p, c, hdr))
+		return;
 	r.process = process_table_record(p->processes, hdr);
 	follow_life(p, c, hdr);
 	r.hdr = enrich(p, &r);

@@ -126,6 +126,10 @@ static void normalise_path(char *buf, const struct event_desc *d, unsigned int i
 	struct ev_ref r = get_ref(buf, &d->fields[i]);
 	char *s = buf + r.off;
 
+	if (r.len > 1 && !s[0]) {	/* an abstract socket's name; a walked path begins with a name */
+		s[0] = '@';
+		return;
+	}
 	if (!r.len || s[r.len - 1])
 		return;
 	turn_round(s, r.len);
