@@ -134,30 +134,39 @@ static __always_inline __u64 channel_peer_ino(struct channel *ch)
 	return peer ? sock_ino(peer) : 0;
 }
 
-/* Where a datagram without a fixed peer goes: the address is in the call. */
-static __always_inline __u32 channel_destination(struct scratch *s, struct ev_ref *ref,
-						 const struct sys_call *c)
+/* Where the address is of a datagram without a fixed peer: an address of @len bytes, or in a msghdr. */
+enum { TO_NOBODY = 0, TO_MSGHDR = ~0u, TO_MSGHDR_COMPAT = ~0u - 1 };
+
+static __always_inline __u32 channel_to(const struct sys_call *c, __u64 *to)
+{
+	*to = c->nr == __NR_sendto ? c->a[4] : c->a[1];
+	if (c->nr == __NR_sendto)
+		return c->a[5];
+	if (c->nr != __NR_sendmsg && c->nr != __NR_sendmmsg)
+		return TO_NOBODY;
+	return c->abi == EV_ABI_COMPAT ? TO_MSGHDR_COMPAT : TO_MSGHDR;
+}
+
+static __always_inline __u32 channel_destination(struct scratch *s, struct ev_ref *ref, __u64 to,
+						 __u32 len)
 {
 	struct { __u64 name; __u32 len; } m = {};	/* begin of struct msghdr */
 	struct { __u32 name, len; } m32 = {};		/* ... of the compat ABI's */
 
-	if (c->nr == __NR_sendto) {
-		m.name = c->a[4];
-		m.len = c->a[5];
-	} else if (c->nr != __NR_sendmsg && c->nr != __NR_sendmmsg) {
-		return 0;
-	} else if (c->abi == EV_ABI_COMPAT) {
-		bpf_probe_read_user(&m32, sizeof(m32), (void *)c->a[1]);
-		m.name = m32.name;
-		m.len = m32.len;
-	} else {
-		bpf_probe_read_user(&m, sizeof(m), (void *)c->a[1]);
+	if (len == TO_MSGHDR) {
+		bpf_probe_read_user(&m, sizeof(m), (void *)to);
+		to = m.name;
+		len = m.len;
+	} else if (len == TO_MSGHDR_COMPAT) {
+		bpf_probe_read_user(&m32, sizeof(m32), (void *)to);
+		to = m32.name;
+		len = m32.len;
 	}
-	return tail_unix_arg(s, ref, m.name, m.len);
+	return len == TO_NOBODY ? 0 : tail_unix_arg(s, ref, to, len);
 }
 
-static __always_inline void channel_unix_names(struct scratch *s, struct channel *ch,
-					       const struct sys_call *c)
+static __always_inline void channel_unix_names(struct scratch *s, struct channel *ch, __u64 to,
+					       __u32 to_len)
 {
 	struct ev_ipc_channel *e = (struct ev_ipc_channel *)s->buf;
 	struct sock *peer = unix_peer(ch->sk);
@@ -168,7 +177,7 @@ static __always_inline void channel_unix_names(struct scratch *s, struct channel
 		e->peer_ino = sock_ino(peer);
 		e->peer_name_flags = tail_unix_name(s, &e->peer_name, peer);
 	} else if (ch->kind == IPCKIND_UNIX_DGRAM) {
-		e->peer_name_flags = channel_destination(s, &e->peer_name, c);
+		e->peer_name_flags = channel_destination(s, &e->peer_name, to, to_len);
 	}
 }
 
@@ -187,7 +196,7 @@ static __always_inline void tail_mqueue_name(struct scratch *s, struct ev_ref *r
 		tail_take(s, ref, n);
 }
 
-static __always_inline void channel_announce(struct channel *ch, const struct sys_call *c)
+static __always_inline void channel_announce(struct channel *ch, __u64 to, __u32 to_len)
 {
 	struct scratch *s = ev_begin(EV_ipc_channel, sizeof(struct ev_ipc_channel));
 	struct ev_ipc_channel *e;
@@ -198,7 +207,7 @@ static __always_inline void channel_announce(struct channel *ch, const struct sy
 	e->kind = ch->kind;
 	e->ino = ch->ino;
 	if (ch->sk)
-		channel_unix_names(s, ch, c);
+		channel_unix_names(s, ch, to, to_len);
 	else if (ch->kind == IPCKIND_MQUEUE)
 		tail_mqueue_name(s, &e->name, ch->file);
 	else if (ch->kind == IPCKIND_FIFO)
@@ -226,14 +235,18 @@ static __always_inline void io_retire(struct ev_ipc_io *old, const struct io_key
 		ev_output(room, EV_ipc_io, sizeof(*room), false);
 }
 
-static __always_inline void channel_count(const struct io_end *end, const struct sys_call *c)
+/*
+ * Counts a call on a channel; the first one of a process announces it. A function of its own, with
+ * numbers for arguments: verified once, and its stack is apart from the callers'.
+ */
+__attribute__((noinline)) int channel_count(__u64 file, __u32 dir, __u64 bytes, __u64 to, __u32 to_len)
 {
 	struct ev_ipc_io *v, *old;
 	struct io_key k = {};
 	struct channel ch;
 	__u32 zero = 0;
 
-	channel_of(&ch, end->file);
+	channel_of(&ch, (struct file *)file);
 	k.cgroup = bpf_get_current_cgroup_id();
 	k.object = ch.object;
 	k.tgid = bpf_get_current_pid_tgid() >> 32;
@@ -241,35 +254,43 @@ static __always_inline void channel_count(const struct io_end *end, const struct
 	k.setup = task_in_setup(k.tgid);
 	old = bpf_map_lookup_elem(&ipc_io, &k);
 	if (old && old->ino == ch.ino) {
-		io_add(old, end->dir, end->bytes);
+		io_add(old, dir, bytes);
 		if (ch.sk && !old->peer_ino)	/* written to before it was accepted */
 			old->peer_ino = channel_peer_ino(&ch);
-		return;
+		return 0;
 	}
 	v = bpf_map_lookup_elem(&ipc_io_new, &zero);
 	if (!v)
-		return;
+		return 0;
 	if (old)
 		io_retire(old, &k, v);
 	__builtin_memset(v, 0, sizeof(*v));
 	ev_header(&v->hdr, EV_ipc_io, sizeof(*v));
 	if (!hdr_wanted(&v->hdr))
-		return;
+		return 0;
 	v->kind = ch.kind;
 	v->ino = ch.ino;
 	v->peer_ino = channel_peer_ino(&ch);
 	v->object = ch.object;
-	io_add(v, end->dir, end->bytes);
+	io_add(v, dir, bytes);
 	if (bpf_map_update_elem(&ipc_io, &k, v, BPF_NOEXIST) == 0) {
-		channel_announce(&ch, c);
-		return;
+		channel_announce(&ch, to, to_len);
+		return 0;
 	}
 	/* another CPU was first, or the map is full: then this one call travels by itself */
 	old = bpf_map_lookup_elem(&ipc_io, &k);
 	if (old)
-		io_add(old, end->dir, end->bytes);
+		io_add(old, dir, bytes);
 	else
 		ev_output(v, EV_ipc_io, sizeof(*v), false);
+	return 0;
+}
+
+/* Apart, so that the registers' image is off the stack before channel_count() needs it. */
+static __attribute__((noinline)) int sys_read_apart(struct sys_call *c, struct pt_regs *regs)
+{
+	sys_read(c, regs);
+	return 0;
 }
 
 SEC("tp_btf/sys_exit")
@@ -277,14 +298,17 @@ int BPF_PROG(ipc_io_count, struct pt_regs *regs, long ret)
 {
 	struct io_ends ends;
 	struct sys_call c;
+	__u32 to_len;
+	__u64 to;
 
-	sys_read(&c, regs);
+	sys_read_apart(&c, regs);
 	io_ends(&ends, &c, ret);
+	to_len = channel_to(&c, &to);
 	for (int i = 0; i < 2; i++) {
 		struct io_end end = i ? ends.end[1] : ends.end[0];
 
 		if (end.dir && end.class == IO_IPC)
-			channel_count(&end, &c);
+			channel_count((__u64)end.file, end.dir, end.bytes, to, to_len);
 	}
 	sys_next(ctx, EVS_ipc, c.nr);
 	return 0;
@@ -294,14 +318,12 @@ int BPF_PROG(ipc_io_count, struct pt_regs *regs, long ret)
 SEC("tp_btf/sys_exit")
 int BPF_PROG(ipc_mq_open, struct pt_regs *regs, long ret)
 {
-	struct io_end end = {};
+	struct file *f = ret >= 0 ? fd_file(ret) : NULL;
 	struct sys_call c;
 
 	sys_read(&c, regs);
-	if (ret >= 0)
-		end.file = fd_file(ret);
-	if (end.file)
-		channel_count(&end, &c);
+	if (f)
+		channel_count((__u64)f, IO_NONE, 0, 0, TO_NOBODY);
 	sys_next(ctx, EVS_ipc, c.nr);
 	return 0;
 }

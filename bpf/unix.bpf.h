@@ -66,37 +66,55 @@ __inline_always __u32 unix_peer_pid(struct sock *sk)
 	return pid ? BPF_CORE_READ(pid, numbers[0].nr) : 0;
 }
 
-/*
- * The name that a socket is bound to; none: an empty string. Returns path flags. A path is that of the
- * file in the tree, when it is in none of this mount namespace's (PATH_UNREACHABLE), as those see it
- * who bound it. An abstract name is as the kernel has it: beginning with a NUL, which no path does,
- * and which record_normalise() makes '@'.
- */
-__inline_always __u32 tail_unix_name(struct scratch *s, struct ev_ref *ref, struct sock *sk)
+/* Appends the name of socket @sk at s->off; returns path flags. A function of its own: verified once. */
+__attribute__((noinline)) int unix_name(__u64 sk)
 {
 	struct unix_sock *u = (struct unix_sock *)sk;
 	struct unix_address *addr = BPF_CORE_READ(u, addr);
 	struct dentry *dentry = BPF_CORE_READ(u, path.dentry);
-	char *dst = tail_room(s);
+	struct scratch *s = scratch_get();
+	struct ev_ref ref;
+	char *dst;
 	__u32 len;
 	long n;
 
+	dst = s ? tail_room(s) : NULL;
 	if (!dst || !addr)
 		return 0;
 	if (dentry)
-		return tail_path(s, ref, NULL, dentry, BPF_CORE_READ(u, path.mnt));
+		return tail_path(s, &ref, NULL, dentry, BPF_CORE_READ(u, path.mnt));
 	len = BPF_CORE_READ(addr, len) - SUN_PATH;
-	if (!len || len > SUN_PATH_MAX || bpf_probe_read_kernel(dst, len, (void *)addr->name + SUN_PATH))
+	if (!len || len > SUN_PATH_MAX)
+		return 0;
+	bound(len, 127);
+	if (bpf_probe_read_kernel(dst, len, (void *)addr->name + SUN_PATH))
 		return 0;
 	if (!dst[0]) {
-		tail_take(s, ref, len);
+		s->off += len;
 		return 0;
 	}
 	/* closed: it has let go of its file; the letters of the path are left */
 	n = bpf_probe_read_kernel_str(dst, SUN_PATH_MAX, (void *)addr->name + SUN_PATH);
 	if (n > 1)
-		tail_take(s, ref, n - 1);
+		s->off += n - 1;
 	return PATH_ARGUMENT;
+}
+
+/*
+ * The name that a socket is bound to; none: an empty string. Returns path flags. A path is that of the
+ * file in the tree; when that is not in this mount namespace's (PATH_UNREACHABLE), as those see it
+ * who bound it. An abstract name is as the kernel has it: beginning with a NUL, which no path does,
+ * and which record_normalise() makes '@'.
+ */
+__inline_always __u32 tail_unix_name(struct scratch *s, struct ev_ref *ref, struct sock *sk)
+{
+	__u32 off = s->off, flags = unix_name((__u64)sk);
+
+	if (s->off != off) {
+		ref->off = off;
+		ref->len = s->off - off;
+	}
+	return flags;
 }
 
 /* A name as a caller gave it, in a struct sockaddr_un of @len bytes. Returns path flags. */
@@ -109,6 +127,7 @@ __inline_always __u32 tail_unix_arg(struct scratch *s, struct ev_ref *ref, __u64
 	len -= SUN_PATH;
 	if (!dst || !uaddr || !len || len > SUN_PATH_MAX)
 		return 0;
+	bound(len, 127);
 	bpf_probe_read_user(&family, sizeof(family), (void *)uaddr);
 	if (family != AF_UNIX)
 		return 0;
