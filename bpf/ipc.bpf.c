@@ -777,6 +777,7 @@ int BPF_PROG(ipc_signal, int sig)
 	struct signal_record r = {};
 	__u64 args[5], from, to;
 	struct task_struct *target;
+	__s32 code;
 	long n;
 
 	/*
@@ -791,7 +792,8 @@ int BPF_PROG(ipc_signal, int sig)
 	if (!cgroup_watched(to) && !cgroup_watched(from))
 		return 0;
 	r.e.sig = sig;
-	r.e.code = signal_code(args[1]);
+	code = signal_code(args[1]);
+	r.e.code = EV_SIGCODE(sig, code);
 	r.e.target_pid = BPF_CORE_READ(target, tgid);
 	r.e.target_tid = BPF_CORE_READ(target, pid);
 	r.e.target_cgroup = to;
@@ -799,7 +801,7 @@ int BPF_PROG(ipc_signal, int sig)
 	n = bpf_core_read_str(r.comm, sizeof(r.comm), &target->comm);
 	r.e.target_comm.off = sizeof(r.e);
 	r.e.target_comm.len = n > 1 ? n - 1 : 0;
-	if (signal_is_currents(ctx, sig, args[1], r.e.code, target)) {
+	if (signal_is_currents(ctx, sig, args[1], code, target)) {
 		ev_header(&r.e.hdr, EV_ipc_signal, sizeof(r));
 		r.e.sender_cgroup = from;
 		r.e.crosses = from != to;	/* user space knows which of them are one container */

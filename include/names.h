@@ -18,6 +18,12 @@ enum ev_sysvop {
 	SYSVOP_MSGSND, SYSVOP_MSGRCV, SYSVOP_MSGCTL, SYSVOP_SEMGET, SYSVOP_SEMOP, SYSVOP_SEMCTL,
 };
 
+/*
+ * Type sigcode: si_code as it is, when it means the same for every signal (SI_USER and below,
+ * SI_KERNEL); the others mean something for one signal only.
+ */
+#define EV_SIGCODE(sig, code)	((code) > 0 && (code) < 0x80 ? (__u32)(sig) << 16 | (code) : (__u32)(code))
+
 enum ev_exeflags {
 	EXE_UPPER	= 1 << 0,	/* on overlayfs, the file lives in the container's own (upper) layer */
 	EXE_LOWER	= 1 << 1,	/* on overlayfs, the file is the image's */
