@@ -32,12 +32,16 @@ struct {
 	__type(value, struct ev_cgroup);
 } cgroups SEC(".maps");
 
-/* Processes in the set-up phase: moved in by a runtime, nothing executed yet. Key: tgid. */
+/*
+ * Processes in the set-up phase: moved in by a runtime, nothing executed yet. Key: tgid; value: when
+ * it started. What a process causes while it ends (SIGCHLD) is later than its exit, so an entry
+ * stays until the task is freed; a process that got the same pid meanwhile is told by its start.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 8192);
 	__type(key, __u32);
-	__type(value, __u8);
+	__type(value, __u64);
 } setup SEC(".maps");
 
 /* Records that did not fit the ring (or found no room to be built), per event. */
@@ -161,9 +165,17 @@ __inline_always __u64 task_start(struct task_struct *t)
 	return BPF_CORE_READ(t, group_leader, start_boottime);
 }
 
-__inline_always bool task_in_setup(__u32 tgid)
+__inline_always bool task_in_setup(struct task_struct *t)
 {
-	return bpf_map_lookup_elem(&setup, &tgid) != NULL;
+	__u32 tgid = BPF_CORE_READ(t, tgid);
+	__u64 *start = bpf_map_lookup_elem(&setup, &tgid);
+
+	return start && *start == task_start(t);
+}
+
+__inline_always bool current_in_setup(void)
+{
+	return task_in_setup((struct task_struct *)bpf_get_current_task());
 }
 
 /* Any task, not only the current one. */
@@ -181,7 +193,7 @@ __inline_always void ev_header_of(struct ev_hdr *h, __u32 type, __u32 len, struc
 	h->ppid = BPF_CORE_READ(t, real_parent, tgid);
 	h->uid = BPF_CORE_READ(t, real_cred, uid.val);
 	h->gid = BPF_CORE_READ(t, real_cred, gid.val);
-	h->flags = task_in_setup(h->pid) ? EV_F_SETUP : 0;
+	h->flags = task_in_setup(t) ? EV_F_SETUP : 0;
 	bpf_core_read_str(h->comm, sizeof(h->comm), &t->comm);
 }
 

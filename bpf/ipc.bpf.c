@@ -251,7 +251,7 @@ __attribute__((noinline)) int channel_count(__u64 file, __u32 dir, __u64 bytes, 
 	k.object = ch.object;
 	k.tgid = bpf_get_current_pid_tgid() >> 32;
 	k.start = current_start();
-	k.setup = task_in_setup(k.tgid);
+	k.setup = current_in_setup();
 	old = bpf_map_lookup_elem(&ipc_io, &k);
 	if (old && old->ino == ch.ino) {
 		io_add(old, dir, bytes);
@@ -625,7 +625,7 @@ static __always_inline void sysv_count(const struct sysv_call *call, __s32 err)
 	k.key = call->key;
 	k.tgid = bpf_get_current_pid_tgid() >> 32;
 	k.start = current_start();
-	k.op = call->op | (task_in_setup(k.tgid) ? 1u << 31 : 0);
+	k.op = call->op | (current_in_setup() ? 1u << 31 : 0);
 	k.id = call->id;
 	k.err = err;
 	v = bpf_map_lookup_elem(&ipc_sysv, &k);
@@ -809,7 +809,7 @@ int BPF_PROG(ipc_signal, int sig)
 		r.e.hdr.type = EV_ipc_signal;
 		r.e.hdr.len = sizeof(r);
 		r.e.hdr.time = bpf_ktime_get_boot_ns();
-		r.e.hdr.flags = EV_F_NOPROC | (task_in_setup(r.e.target_pid) ? EV_F_SETUP : 0);
+		r.e.hdr.flags = EV_F_NOPROC | (task_in_setup(target) ? EV_F_SETUP : 0);
 	}
 	if (!signal_wanted(&r, target))
 		return 0;

@@ -99,12 +99,12 @@ int BPF_PROG(container_cgroup_attach, struct cgroup *dst, const char *path, stru
 	struct ev_container_cgroup_attach e = {};
 	__u64 id = BPF_CORE_READ(dst, kn, id);
 	__u32 tgid = BPF_CORE_READ(t, tgid);
-	__u8 one = 1;
+	__u64 start = task_start(t);
 
 	if (!cgroup_default(dst) || !cgroup_watched(id))
 		return 0;
 	if (!current_watched() || tgid == bpf_get_current_pid_tgid() >> 32)
-		bpf_map_update_elem(&setup, &tgid, &one, BPF_ANY);
+		bpf_map_update_elem(&setup, &tgid, &start, BPF_ANY);
 	ev_header_of(&e.hdr, EV_container_cgroup_attach, sizeof(e), t);
 	e.target = tgid;
 	e.target_start = e.hdr.start;
@@ -123,8 +123,6 @@ int BPF_PROG(process_fork, struct task_struct *child, __u64 clone_flags)
 {
 	struct ev_process_fork e = {};
 	__u64 from, to = task_cgroup_id(child);
-	__u32 parent = bpf_get_current_pid_tgid() >> 32;
-	__u8 one = 1;
 
 	if (!cgroup_watched(to))
 		return 0;
@@ -132,14 +130,14 @@ int BPF_PROG(process_fork, struct task_struct *child, __u64 clone_flags)
 	e.child_pid = BPF_CORE_READ(child, tgid);
 	e.thread = !!(clone_flags & CLONE_THREAD);
 	/* clone3() with CLONE_INTO_CGROUP by a runtime outside, or a child of one that is in set-up */
-	if (!e.thread && (!cgroup_watched(from) || task_in_setup(parent)))
-		bpf_map_update_elem(&setup, &e.child_pid, &one, BPF_ANY);
+	e.child_start = task_start(child);
+	if (!e.thread && (!cgroup_watched(from) || current_in_setup()))
+		bpf_map_update_elem(&setup, &e.child_pid, &e.child_start, BPF_ANY);
 	ev_header(&e.hdr, EV_process_fork, sizeof(e));
 	if (from != to && !cgroup_watched(from))
 		e.hdr.cgroup = to;	/* the runtime is not watched; its child is */
 	e.child_tid = BPF_CORE_READ(child, pid);
 	e.child_vpid = task_vpid(child);
-	e.child_start = task_start(child);
 	e.child_cgroup = to;
 	e.flags = clone_flags;
 	ev_submit_fixed(&e, EV_process_fork, false);
@@ -270,7 +268,7 @@ int BPF_PROG(process_exec, struct task_struct *t, int old_pid, struct linux_binp
 	inode = BPF_CORE_READ(exe, f_inode);
 	sb = BPF_CORE_READ(inode, i_sb);
 	flags = exe_flags(exe, inode, BPF_CORE_READ(sb, s_magic));
-	if (task_in_setup(tgid) && exec_is_entry(t, cg, flags)) {
+	if (task_in_setup(t) && exec_is_entry(t, cg, flags)) {
 		bpf_map_delete_elem(&setup, &tgid);
 		entry = true;
 	}
@@ -305,7 +303,7 @@ int BPF_PROG(process_exit, struct task_struct *t)
 	struct ev_process_exit e = {};
 	struct task_struct *leader;
 	struct signal_struct *sig;
-	__u32 tid = bpf_get_current_pid_tgid(), tgid;
+	__u32 tid = bpf_get_current_pid_tgid();
 	int code;
 
 	if (!current_watched())
@@ -316,8 +314,6 @@ int BPF_PROG(process_exit, struct task_struct *t)
 		return 0;
 	leader = BPF_CORE_READ(t, group_leader);
 	ev_header(&e.hdr, EV_process_exit, sizeof(e));
-	tgid = e.hdr.pid;
-	bpf_map_delete_elem(&setup, &tgid);
 	/* what wait(2) will report: kernel/exit.c, wait_task_zombie() */
 	code = BPF_CORE_READ(leader, exit_code);
 	if (BPF_CORE_READ(sig, flags) & PF_EXIT_GROUP)
@@ -331,6 +327,16 @@ int BPF_PROG(process_exit, struct task_struct *t)
 		e.cpu_time += BPF_CORE_READ(leader, se.sum_exec_runtime);
 	e.max_rss = BPF_CORE_READ(sig, maxrss) * 4096;
 	ev_submit_fixed(&e, EV_process_exit, false);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_free")
+int BPF_PROG(process_free, struct task_struct *t)
+{
+	__u32 tgid = BPF_CORE_READ(t, tgid);
+
+	if (tgid == (__u32)BPF_CORE_READ(t, pid) && task_in_setup(t))
+		bpf_map_delete_elem(&setup, &tgid);
 	return 0;
 }
 

@@ -81,7 +81,7 @@ static __always_inline void call_count(struct task_struct *t, __u32 sysnr, __s32
 	k.cgroup = bpf_get_current_cgroup_id();
 	k.tgid = bpf_get_current_pid_tgid() >> 32;
 	k.start = task_start(t) >> 10;
-	k.nr = sysnr | (task_in_setup(k.tgid) ? 1u << 31 : 0);
+	k.nr = sysnr | (task_in_setup(t) ? 1u << 31 : 0);
 	k.err = err;
 	v = bpf_map_lookup_elem(&syscall_calls, &k);
 	if (v) {

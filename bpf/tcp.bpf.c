@@ -794,7 +794,7 @@ __inline_always void datagrams_count(struct ev_tcp_datagrams *d)
 	k.peer_addr = d->peer_addr;
 	k.local_port = d->local_port;
 	k.peer_port = d->peer_port;
-	k.setup = task_in_setup(k.tgid);
+	k.setup = task_in_setup(t);
 	have = bpf_map_lookup_elem(&tcp_datagrams, &k);
 	if (have) {
 		datagrams_add(have, d);

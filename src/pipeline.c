@@ -147,12 +147,14 @@ static void remember_file(struct pipeline *p, const struct ev_hdr *hdr, struct e
 		file_names_set(p->files, id, &name);
 }
 
-/* A live process of the same container whose root serves when the acting one is gone. */
-static pid_t any_root(const struct record *r)
+/* Below the root of the process that called, or, when it is gone already, of the container's first. */
+static ssize_t lookup(const struct record *r, const char *path, size_t len, bool follow, char *out)
 {
-	if (r->process && !r->process->exited)
-		return r->process->pid;
-	return r->container->init_pid;
+	ssize_t n = path_lookup(r->hdr->pid, path, len, follow, out);
+
+	if (n < 0 && r->container->init_pid && r->container->init_pid != r->hdr->pid)
+		n = path_lookup(r->container->init_pid, path, len, follow, out);
+	return n;
 }
 
 static void resolve_path(struct record *r, struct ev_hdr *hdr, struct ev_ref *ref, __u32 *flags)
@@ -165,9 +167,9 @@ static void resolve_path(struct record *r, struct ev_hdr *hdr, struct ev_ref *re
 	if (!(*flags & PATH_ARGUMENT) || *flags & (PATH_UNREADABLE | PATH_UNREACHABLE | PATH_TRUNCATED))
 		return;
 	path = record_bytes(hdr, *ref, &len);
-	if (!path || !any_root(r))
+	if (!path)
 		return;
-	n = path_lookup(any_root(r), path, len, *flags & PATH_FOLLOW, out);
+	n = lookup(r, path, len, *flags & PATH_FOLLOW, out);
 	if (n < 0)
 		return;
 	*flags |= PATH_LOOKUP;
@@ -321,6 +323,7 @@ static void stop(struct pipeline *p, struct container *c, const struct ev_proces
 static void follow_life(struct pipeline *p, struct container *c, const struct ev_hdr *hdr)
 {
 	if (hdr->type == EV_process_exec && ((const struct ev_process_exec *)hdr)->entry && !c->started) {
+		container_table_entry(p->containers, c);	/* its runtime has written its state by now */
 		c->started = hdr->time;
 		c->init_pid = hdr->pid;
 		c->init_start = hdr->start;

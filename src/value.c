@@ -117,8 +117,8 @@ FORMATTER(fmt_signed)
 	return true;
 }
 
-/* A process that is not there. */
-FORMATTER(fmt_pid)
+/* A process, device, inode … that is not there. */
+FORMATTER(fmt_nonzero)
 {
 	UNUSED(form);
 	if (!record_number(r->hdr, f))
@@ -218,6 +218,8 @@ FORMATTER(fmt_dev)
 {
 	__u64 v = record_number(r->hdr, f);
 
+	if (!v)
+		return false;
 	quote(b, form);
 	buf_printf(b, "%llu:%llu", v >> 20, v & 0xfffff);
 	quote(b, form);
@@ -397,6 +399,11 @@ FORMATTER(fmt_sig)
 	return record_number(r->hdr, f) && fmt_enum(b, r, f, form);
 }
 
+FORMATTER(fmt_fstype)
+{
+	return record_number(r->hdr, f) && fmt_enum(b, r, f, form);
+}
+
 FORMATTER(fmt_sysnr)
 {
 	__u32 v = record_number(r->hdr, f);
@@ -436,11 +443,11 @@ static bool (*const formatters[FT__MAX])(struct buf *b, const struct record *r, 
 					 enum value_form form) = {
 	[FT_u32] = fmt_unsigned, [FT_u64] = fmt_unsigned, [FT_i32] = fmt_signed, [FT_i64] = fmt_signed,
 	[FT_boolean] = fmt_boolean, [FT_count] = fmt_unsigned, [FT_bytes] = fmt_bytes, [FT_ns] = fmt_ns,
-	[FT_time] = fmt_time, [FT_pid] = fmt_pid, [FT_uid] = fmt_unsigned, [FT_gid] = fmt_unsigned,
+	[FT_time] = fmt_time, [FT_pid] = fmt_nonzero, [FT_id] = fmt_nonzero, [FT_ino] = fmt_nonzero, [FT_uid] = fmt_unsigned, [FT_gid] = fmt_unsigned,
 	[FT_err] = fmt_err, [FT_mode] = fmt_mode, [FT_dev] = fmt_dev, [FT_hex] = fmt_hex,
 	[FT_str] = fmt_str, [FT_path] = fmt_str, [FT_strv] = fmt_strv, [FT_addr] = fmt_addr,
 	[FT_port] = fmt_unsigned, [FT_caps] = fmt_caps, [FT_sysargs] = fmt_sysargs, [FT_sysnr] = fmt_sysnr,
-	[FT_sig] = fmt_sig, [FT_sigcode] = fmt_enum, [FT_fstype] = fmt_enum, [FT_family] = fmt_enum,
+	[FT_sig] = fmt_sig, [FT_sigcode] = fmt_enum, [FT_fstype] = fmt_fstype, [FT_family] = fmt_enum,
 	[FT_filekind] = fmt_enum, [FT_ipckind] = fmt_enum, [FT_ptracereq] = fmt_enum, [FT_sysvop] = fmt_enum,
 	[FT_seccomp] = fmt_enum, [FT_oflags] = fmt_flags, [FT_cloneflags] = fmt_flags,
 	[FT_mntflags] = fmt_flags, [FT_exeflags] = fmt_flags, [FT_pathflags] = fmt_flags,
