@@ -3,6 +3,7 @@
 
 Nothing here uses what was not started here, and everything that is started is ended by its pid.
 """
+import atexit
 import contextlib
 import glob
 import json
@@ -145,6 +146,55 @@ def make_rootfs(path, trigger):
 
 
 # --- ebpfmon ---
+
+class SharedRecording:
+    """What one ebpfmon that watches all of a run's containers says of one of them.
+
+    For machines on which attaching takes seconds (emulated ones): LIVE_SHARED=1. Counters come
+    when their process has ended and been swept, so after the container's end there is a wait.
+    """
+
+    SWEEP = 2.5		# seconds: ebpfmon sweeps once a second
+    all = None		# the one Recording
+
+    def __init__(self, setup, container):
+        self.name = container.name
+        if SharedRecording.all is None:
+            pattern = "ebpfmon-live-%d-*" % os.getpid()
+            SharedRecording.all = Recording(setup, ["-c", pattern], output=os.path.join(setup.dir, "shared.jsonl"))
+            SharedRecording.all.__enter__()
+            atexit.register(SharedRecording.end)
+
+    @staticmethod
+    def end():
+        """With the whole run."""
+        SharedRecording.all.__exit__()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        pass
+
+    def said(self):
+        """What ebpfmon wrote to stderr, of whatever container."""
+        return SharedRecording.all.said()
+
+    def events(self):
+        """Those of this container, from the lines that are whole already."""
+        copy = SharedRecording.all.output + ".copy"
+        with open(SharedRecording.all.output, "rb") as f, open(copy, "wb") as to:
+            data = f.read()
+            to.write(data[:data.rfind(b"\n") + 1])
+        return [e for e in parse_events(copy) if e.get("container.name") == self.name]
+
+    def stop(self):
+        """Waits until everything of the container must have come."""
+        wait_until(lambda: any(e["event"] == "container.stop" for e in self.events()), RUN_TIMEOUT,
+                   "%s to stop; ebpfmon said:\n%s" % (self.name, self.said()))
+        time.sleep(self.SWEEP)
+        return 0
+
 
 class Recording:
     """One run of ebpfmon that writes JSON lines (or what @form says) to a file."""
