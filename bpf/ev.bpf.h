@@ -299,10 +299,15 @@ __inline_always void ev_end(struct scratch *s, bool urgent)
 __inline_always void *tail_room(struct scratch *s)
 {
 	__u32 off = s->off;
+	void *room;
 
 	if (off >= SCRATCH_TAIL)
 		return NULL;
-	return &s->buf[off & (SCRATCH_TAIL - 1)];
+	bound(off, SCRATCH_TAIL - 1);
+	room = &s->buf[off];
+	/* clang would test s->off again where callers test the result: before 6.12 that tells the verifier nothing */
+	asm volatile("" : "+r"(room));
+	return room;
 }
 
 __inline_always void tail_take(struct scratch *s, struct ev_ref *ref, __u32 len)
