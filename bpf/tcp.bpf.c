@@ -39,7 +39,9 @@ enum tcp_state {	/* include/net/tcp_states.h */
 	TCP_CLOSE, TCP_CLOSE_WAIT, TCP_LAST_ACK, TCP_LISTEN, TCP_CLOSING, TCP_NEW_SYN_RECV,
 };
 
+#define ENOENT		2
 #define EINTR		4
+#define EEXIST		17
 #define EISCONN		106
 #define EALREADY	114
 #define EINPROGRESS	115
@@ -61,7 +63,7 @@ struct conn {
 	__u64 id;		/* `sock` in the records */
 	__u64 since;		/* begin of the connect, then of the connection; CLOCK_BOOTTIME, 0: not known */
 	__u32 flags;		/* enum conn_flags */
-	__u32 pad;
+	__u32 peer_port;	/* as in the socket: is it still the same one? */
 };
 
 /*
@@ -100,6 +102,17 @@ struct {
 	__type(key, __u32);
 	__type(value, struct ev_tcp_connect);
 } tcp_failing SEC(".maps");
+
+/*
+ * State changes that tcp_state has dealt with, for tcp_state_nested. Key: address of the struct
+ * sock, value: the new state. They live as long as the call of one tracepoint.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u64);
+	__type(value, __u32);
+} tcp_dealt_with SEC(".maps");
 
 /* ---- what a socket says ---- */
 
@@ -269,11 +282,16 @@ __inline_always void conn_nobody(struct conn *c, __u64 cgroup, __u64 since, __u3
 	c->flags = flags;
 }
 
-__inline_always void conn_put(__u64 key, const struct conn *c, __u64 flags)
+/* For want of room (or of a lock) its tcp.close will be nobody's, or not told at all. */
+__inline_always void conn_put(struct sock *sk, struct conn *c, __u64 flags)
 {
-	/* -EEXIST, -ENOENT are what the caller's flags ask for; a full map is a loss */
-	if (bpf_map_update_elem(&socks, &key, c, flags) == -7 /* E2BIG */)
-		ev_lost(EV_tcp_accept);
+	__u64 key = (__u64)sk;
+	long err;
+
+	c->peer_port = BPF_CORE_READ(sk, __sk_common.skc_dport);
+	err = bpf_map_update_elem(&socks, &key, c, flags);
+	if (err && err != -EEXIST && err != -ENOENT)	/* those two are what the caller's flags ask for */
+		ev_lost(EV_tcp_close);
 }
 
 /* User space has decided against this container? One that has ended is not in the map any more. */
@@ -385,42 +403,44 @@ __inline_always void send_close(struct sock *sk, const struct conn *c, __u32 sta
 /* ---- states ---- */
 
 /* In the context of the task that connects: connect(2), a fast open's sendmsg(2), io_uring. */
-__inline_always void connect_begins(struct sock *sk)
+__inline_always bool connect_begins(struct sock *sk)
 {
 	struct conn c = {};
 
 	if (!current_watched())
-		return;
+		return false;
 	ev_header(&c.owner, 0, 0);
 	c.since = c.owner.time;
 	c.id = conn_new_id(c.since);
 	c.flags = CONN_CONNECTING | CONN_OUTGOING;
-	conn_put((__u64)sk, &c, BPF_ANY);
+	conn_put(sk, &c, BPF_ANY);
+	return true;
 }
 
-__inline_always void established(struct sock *sk, __u32 old)
+__inline_always bool established(struct sock *sk, __u32 old)
 {
 	__u64 key = (__u64)sk, cgroup;
 	struct conn c = {}, *have = bpf_map_lookup_elem(&socks, &key);
 
 	if (have) {
 		if (!(have->flags & CONN_CONNECTING))
-			return;
+			return false;
 		have->flags &= ~CONN_CONNECTING;
 		c = *have;
 		have->since = bpf_ktime_get_boot_ns();
 		if (!(c.flags & CONN_TOLD_OPEN) && !conn_ignored(&c))
 			send_connect(sk, &c, 0);
-		return;
+		return true;
 	}
 	cgroup = sock_cgroup(sk);
 	if (!cgroup_watched(cgroup))
-		return;
+		return false;
 	conn_nobody(&c, cgroup, 0, old == TCP_SYN_SENT ? CONN_OUTGOING : 0);
 	if (old == TCP_SYN_SENT)	/* begun before it was watched, or by somebody outside */
 		send_connect(sk, &c, 0);
 	c.since = bpf_ktime_get_boot_ns();
-	conn_put(key, &c, BPF_NOEXIST);
+	conn_put(sk, &c, BPF_NOEXIST);
+	return true;
 }
 
 __inline_always bool current_connects(void)
@@ -467,7 +487,7 @@ __inline_always void connection_ends(struct sock *sk, const struct conn *c, __u3
 	send_close(sk, c, old);
 }
 
-__inline_always void closed(struct sock *sk, __u32 old)
+__inline_always bool closed(struct sock *sk, __u32 old)
 {
 	__u64 key = (__u64)sk, cgroup;
 	struct conn c, *have = bpf_map_lookup_elem(&socks, &key);
@@ -476,34 +496,65 @@ __inline_always void closed(struct sock *sk, __u32 old)
 		c = *have;
 		bpf_map_delete_elem(&socks, &key);
 		if (c.flags & CONN_TOLD_OPEN || conn_ignored(&c))
-			return;
+			return true;
 	} else {
 		cgroup = sock_cgroup(sk);
 		if (old == TCP_SYN_RECV || !cgroup_watched(cgroup))
-			return;
+			return false;
 		conn_nobody(&c, cgroup, 0, old == TCP_SYN_SENT ? CONN_CONNECTING : CONN_FOUND);
 	}
 	if (c.flags & CONN_CONNECTING)
 		connect_fails(sk, &c);
 	else
 		connection_ends(sk, &c, old);
+	return true;
 }
 
+/* Was there anything to do? */
+__inline_always bool state_changes(struct sock *sk, int old, int new)
+{
+	__u64 key = (__u64)sk;
+
+	if (new == TCP_CLOSE && old == TCP_LISTEN)	/* of whatever protocol */
+		return bpf_map_delete_elem(&socks, &key) == 0;
+	if (sock_protocol(sk) != IPPROTO_TCP)
+		return false;
+	if (new == TCP_SYN_SENT)
+		return connect_begins(sk);
+	if (new == TCP_ESTABLISHED)
+		return established(sk, old);
+	if (new == TCP_CLOSE && old != TCP_CLOSE)
+		return closed(sk, old);
+	return false;
+}
+
+/*
+ * A softirq may come on top of this program with a change of another socket. Since 6.1 the kernel
+ * does not run a program that is running already on the CPU: the change would be missed. So there is a
+ * second one behind it, which does what the first has not done. (The two are never both skipped:
+ * states change in tasks and in softirqs, and a softirq is not interrupted by another.)
+ */
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(tcp_state, struct sock *sk, int old, int new)
 {
 	__u64 key = (__u64)sk;
+	__u32 state = new;
 
-	if (new == TCP_CLOSE && old == TCP_LISTEN)
-		bpf_map_delete_elem(&socks, &key);	/* of whatever protocol */
-	else if (sock_protocol(sk) != IPPROTO_TCP)
-		return 0;
-	else if (new == TCP_SYN_SENT)
-		connect_begins(sk);
-	else if (new == TCP_ESTABLISHED)
-		established(sk, old);
-	else if (new == TCP_CLOSE && old != TCP_CLOSE)
-		closed(sk, old);
+	if (state_changes(sk, old, new))
+		bpf_map_update_elem(&tcp_dealt_with, &key, &state, BPF_ANY);
+	return 0;
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(tcp_state_nested, struct sock *sk, int old, int new)
+{
+	__u64 key = (__u64)sk;
+	__u32 *state = bpf_map_lookup_elem(&tcp_dealt_with, &key);
+
+	if (state && *state == (__u32)new)
+		bpf_map_delete_elem(&tcp_dealt_with, &key);
+	else
+		state_changes(sk, old, new);
 	return 0;
 }
 
@@ -588,11 +639,11 @@ __inline_always void accepted(struct sock *sk)
 		c.id = have->id;
 		c.since = have->since;
 		/* not BPF_ANY: it may end on another CPU meanwhile, and would then stay for ever */
-		conn_put(key, &c, BPF_EXIST);
+		conn_put(sk, &c, BPF_EXIST);
 	} else if (sock_state(sk) != TCP_CLOSE) {
 		c.since = c.owner.time;
 		c.id = conn_new_id(c.since);
-		conn_put(key, &c, BPF_NOEXIST);
+		conn_put(sk, &c, BPF_NOEXIST);
 	} else {
 		ended = bpf_map_lookup_elem(&socks_ended, &key);
 		c.id = ended ? ended->id : conn_new_id(c.owner.time);
@@ -627,7 +678,7 @@ __inline_always void listens(struct sock *sk, const struct sys_call *call, long 
 	if (ret == 0) {
 		c.owner = e.hdr;
 		c.flags = CONN_LISTENS;
-		conn_put((__u64)sk, &c, BPF_ANY);
+		conn_put(sk, &c, BPF_ANY);
 	}
 	ends_local(ENDS(&e), sk);
 	e.family = addr_is_v4(&e.local_addr) ? AF_INET : AF_INET6;
@@ -690,6 +741,7 @@ int tcp_existing(struct bpf_iter__task_file *ctx)
 		c.flags = CONN_LISTENS;
 	else if (state == TCP_SYN_SENT)
 		c.flags = CONN_CONNECTING | CONN_OUTGOING;
+	c.peer_port = BPF_CORE_READ(sk, __sk_common.skc_dport);
 	key = (__u64)sk;
 	if (bpf_map_update_elem(&socks, &key, &c, BPF_NOEXIST))
 		return 0;	/* another task holds it as well, or it was opened since recording began */
@@ -704,6 +756,24 @@ int tcp_existing(struct bpf_iter__task_file *ctx)
 	    bpf_seq_write(ctx->meta->seq, &e, sizeof(e)))
 		bpf_map_delete_elem(&socks, &key);
 	return 0;
+}
+
+/*
+ * Is the socket gone though its entry is there? Then its end was missed. (One that ends at this
+ * moment has lost its entry before its state changes.)
+ */
+__inline_always bool conn_stale(struct sock *sk, const struct conn *c, __u32 state)
+{
+	__u64 key = (__u64)sk;
+	struct conn *now;
+
+	if (sock_protocol(sk) == IPPROTO_TCP && state != TCP_CLOSE && state <= TCP_CLOSING &&
+	    BPF_CORE_READ(sk, __sk_common.skc_dport) == c->peer_port)
+		return false;
+	now = bpf_map_lookup_elem(&socks, &key);
+	if (now && now->id == c->id)
+		ev_lost(EV_tcp_close);
+	return true;
 }
 
 /*
@@ -725,7 +795,7 @@ int tcp_still_open(struct bpf_iter__bpf_map_elem *ctx)
 	c = *have;
 	sk = (struct sock *)*key;
 	state = sock_state(sk);
-	if (c.flags & (CONN_LISTENS | CONN_TOLD_OPEN) || conn_ignored(&c) || state == TCP_CLOSE)
+	if (c.flags & (CONN_LISTENS | CONN_TOLD_OPEN) || conn_ignored(&c) || conn_stale(sk, &c, state))
 		return 0;
 	if (c.flags & CONN_CONNECTING) {
 		struct ev_tcp_connect e = {};
