@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include "buf.h"
 
-/* Room for @more bytes and a NUL. */
-static bool reserve(struct buf *b, size_t more)
+bool buf_grow(struct buf *b, size_t more)
 {
 	size_t cap = b->cap ? b->cap : 256;
 	char *data;
@@ -28,23 +25,9 @@ static bool reserve(struct buf *b, size_t more)
 	return true;
 }
 
-void buf_add(struct buf *b, const void *data, size_t len)
-{
-	if (!reserve(b, len))
-		return;
-	memcpy(b->data + b->len, data, len);
-	b->len += len;
-	b->data[b->len] = 0;
-}
-
 void buf_str(struct buf *b, const char *s)
 {
 	buf_add(b, s, strlen(s));
-}
-
-void buf_char(struct buf *b, char c)
-{
-	buf_add(b, &c, 1);
 }
 
 void buf_u64(struct buf *b, unsigned long long v)
@@ -64,6 +47,32 @@ void buf_i64(struct buf *b, long long v)
 	buf_u64(b, v < 0 ? 0ULL - (unsigned long long)v : (unsigned long long)v);
 }
 
+void buf_hex(struct buf *b, unsigned long long v)
+{
+	char digits[18], *p = digits + sizeof(digits);
+
+	do
+		*--p = "0123456789abcdef"[v & 15];
+	while (v >>= 4);
+	*--p = 'x';
+	*--p = '0';
+	buf_add(b, p, digits + sizeof(digits) - p);
+}
+
+void buf_digits(struct buf *b, unsigned long long v, unsigned int base, unsigned int width)
+{
+	char digits[24];
+
+	/* a loop for each base: dividing by a constant is a multiplication */
+	if (base == 10)
+		for (unsigned int i = width; i > 0; v /= 10)
+			digits[--i] = '0' + v % 10;
+	else
+		for (unsigned int i = width; i > 0; v /= 8)
+			digits[--i] = '0' + v % 8;
+	buf_add(b, digits, width);
+}
+
 void buf_printf(struct buf *b, const char *fmt, ...)
 {
 	va_list ap;
@@ -72,7 +81,7 @@ void buf_printf(struct buf *b, const char *fmt, ...)
 	va_start(ap, fmt);
 	n = vsnprintf(NULL, 0, fmt, ap);
 	va_end(ap);
-	if (n < 0 || !reserve(b, n))
+	if (n < 0 || !buf_grow(b, n))
 		return;
 	va_start(ap, fmt);
 	vsnprintf(b->data + b->len, n + 1, fmt, ap);

@@ -9,14 +9,9 @@
 
 static bool text(struct buf *b, const char *s, size_t len, enum value_form form)
 {
-	if (!s)
-		return false;
-	if (form == FORM_JSON)
-		buf_char(b, '"');
-	value_json_bytes(b, s, len);
-	if (form == FORM_JSON)
-		buf_char(b, '"');
-	return true;
+	if (s)
+		value_bytes(b, s, len, form);
+	return s;
 }
 
 static bool number(struct buf *b, const struct record *r, __u32 v)
@@ -151,6 +146,36 @@ static void number_groups(struct column *cols, unsigned int nr)
 		}
 }
 
+/* ",\"a\":{\"b\":" for each number of parts that may be open already; false: no memory. */
+static bool make_leads(struct column *c)
+{
+	for (unsigned int d = 0; d < c->depth; d++) {
+		struct buf b = {};
+
+		buf_char(&b, ',');
+		for (unsigned int i = d; i < c->depth; i++) {
+			buf_char(&b, '"');
+			buf_add(&b, c->key + c->part[i].off, c->part[i].len);
+			buf_str(&b, i + 1 < c->depth ? "\":{" : "\":");
+		}
+		c->lead[d].s = b.data;
+		c->lead[d].len = b.len;
+		if (b.err)
+			return false;
+	}
+	return true;
+}
+
+/* How many parts of their keys two columns share: objects that stay open from one to the next. */
+static unsigned int shared(const struct column *a, const struct column *b)
+{
+	unsigned int d = 0;
+
+	while (d + 1 < a->depth && d + 1 < b->depth && a->part[d].group == b->part[d].group)
+		d++;
+	return d;
+}
+
 static int by_group(const void *a, const void *b)
 {
 	const struct column *x = a, *y = b;
@@ -159,6 +184,14 @@ static int by_group(const void *a, const void *b)
 		if (x->part[d].group != y->part[d].group)
 			return x->part[d].group < y->part[d].group ? -1 : 1;
 	return (int)x->depth - (int)y->depth;
+}
+
+static void free_columns(struct column *cols, unsigned int nr)
+{
+	for (unsigned int i = 0; i < nr; i++)
+		for (unsigned int d = 0; d < cols[i].depth; d++)
+			free(cols[i].lead[d].s);
+	free(cols);
 }
 
 static void make(struct columns *out, const struct event_desc *d)
@@ -182,6 +215,13 @@ static void make(struct columns *out, const struct event_desc *d)
 		split(&cols[i]);
 	number_groups(cols, nr);
 	qsort(cols, nr, sizeof(*cols), by_group);
+	for (unsigned int i = 0; i < nr; i++) {
+		cols[i].shared = i ? shared(&cols[i - 1], &cols[i]) : 0;
+		if (!make_leads(&cols[i])) {
+			free_columns(cols, nr);
+			return;
+		}
+	}
 	out->nr = nr;
 	out->col = cols;
 }

@@ -23,6 +23,11 @@ struct column {
 		__u8 off, len;
 		__u16 group;			/* equal in two columns: the keys are equal up to here */
 	} part[COLUMN_DEPTH];
+	__u8 shared;				/* first parts that it has in common with the column before it */
+	struct {
+		char *s;
+		size_t len;
+	} lead[COLUMN_DEPTH];			/* JSON up to the value, when the first 0, 1, … objects are open */
 };
 
 struct columns {

@@ -84,6 +84,10 @@ static const struct { __u32 nr; const char *name; } newer[] = {
 	{459, "lsm_get_self_attr"}, {460, "lsm_set_self_attr"}, {461, "lsm_list_modules"}, {462, "mseal"},
 	{463, "setxattrat"}, {464, "getxattrat"}, {465, "listxattrat"}, {466, "removexattrat"},
 	{467, "open_tree_attr"}, {468, "file_getattr"}, {469, "file_setattr"}, {470, "listns"},
+	{471, "rseq_slice_yield"},
+#ifdef __x86_64__	/* x86-64's own; i386 has other calls there, which libseccomp knows */
+	{335, "uretprobe"}, {336, "uprobe"},
+#endif
 };
 
 static const char *newer_name(__u32 nr)
@@ -168,10 +172,17 @@ static const struct enum_name fstypes[] = {
 	{0x4d44, "vfat"}, {0x9660, "iso9660"}, {0xff534d42, "cifs"}, {0xfe534d42, "smb2"},
 	{0x5346544e, "ntfs"}, {0x42494e4d, "binfmt_misc"}, {0x6165676c, "pstore"}, {0xde5e81e4, "efivarfs"},
 	{0x62656570, "configfs"}, {0x50494446, "pidfs"}, {0x5345434d, "secretmem"}, {0x454d444d, "devmem"},
-	{0x1021994, "tmpfs"}, {0x6b414653, "afs"}, {0xc36400, "ceph"}, {0, NULL},
+	{0x6b414653, "afs"}, {0xc36400, "ceph"}, {0x2011bab0, "exfat"}, {0x7366746e, "ntfs3"},
+	{0xca451a4e, "bcachefs"}, {0x0187, "autofs"}, {0xf15f, "ecryptfs"}, {0xf97cff8c, "selinuxfs"},
+	{0x67596969, "rpc_pipefs"}, {0x62646576, "bdev"}, {0x64646178, "dax"}, {0x444d4142, "dmabuf"},
+	{0x7655821, "resctrl"}, {0x01161970, "gfs2"}, {0x7461636f, "ocfs2"}, {0x474d454d, "guest_memfd"},
+	{0, NULL},
 };
 
-static const struct enum_name families[] = {{2, "ipv4"}, {10, "ipv6"}, {1, "unix"}, {0, NULL}};
+static const struct enum_name families[] = {
+	{2, "ipv4"}, {10, "ipv6"}, {0, "unspecified"}, {1, "unix"}, {16, "netlink"}, {17, "packet"}, {40, "vsock"},
+	{0, NULL},
+};
 
 static const struct enum_name filekinds[] = {
 	{FILEKIND_OTHER, "other"}, {FILEKIND_REGULAR, "regular"}, {FILEKIND_DIRECTORY, "directory"},
@@ -233,13 +244,18 @@ const char *name_enum(enum field_type type, __u64 value)
 
 /* include/uapi/asm-generic/fcntl.h; those that differ per architecture as this one has them */
 #include <fcntl.h>
+#ifdef __aarch64__	/* glibc's O_LARGEFILE is 0 where long has 64 bits; the kernel's is not */
+#define KERNEL_O_LARGEFILE 0400000
+#else
+#define KERNEL_O_LARGEFILE 0100000
+#endif
 static const struct flag_name oflags[] = {
 	{O_ACCMODE, O_RDONLY, "O_RDONLY"}, {O_ACCMODE, O_WRONLY, "O_WRONLY"}, {O_ACCMODE, O_RDWR, "O_RDWR"},
 	BIT(O_CREAT, "O_CREAT"), BIT(O_EXCL, "O_EXCL"), BIT(O_NOCTTY, "O_NOCTTY"), BIT(O_TRUNC, "O_TRUNC"),
 	BIT(O_APPEND, "O_APPEND"), BIT(O_NONBLOCK, "O_NONBLOCK"), BIT(O_SYNC, "O_SYNC"),
 	{O_SYNC, O_DSYNC, "O_DSYNC"}, BIT(O_ASYNC, "O_ASYNC"), BIT(O_DIRECT, "O_DIRECT"),
-	BIT(0100000, "O_LARGEFILE"), BIT(O_TMPFILE, "O_TMPFILE"),
-	{O_TMPFILE & ~O_DIRECTORY ? O_TMPFILE : O_DIRECTORY, O_DIRECTORY, "O_DIRECTORY"},
+	BIT(KERNEL_O_LARGEFILE, "O_LARGEFILE"), BIT(O_TMPFILE, "O_TMPFILE"),
+	{O_TMPFILE, O_DIRECTORY, "O_DIRECTORY"},
 	BIT(O_NOFOLLOW, "O_NOFOLLOW"), BIT(O_NOATIME, "O_NOATIME"), BIT(O_CLOEXEC, "O_CLOEXEC"),
 	BIT(O_PATH, "O_PATH"), {0, 0, NULL},
 };
@@ -255,11 +271,13 @@ static const struct flag_name cloneflags[] = {
 	BIT(CLONE_CHILD_SETTID, "CLONE_CHILD_SETTID"), BIT(CLONE_NEWCGROUP, "CLONE_NEWCGROUP"),
 	BIT(CLONE_NEWUTS, "CLONE_NEWUTS"), BIT(CLONE_NEWIPC, "CLONE_NEWIPC"), BIT(CLONE_NEWUSER, "CLONE_NEWUSER"),
 	BIT(CLONE_NEWPID, "CLONE_NEWPID"), BIT(CLONE_NEWNET, "CLONE_NEWNET"), BIT(CLONE_IO, "CLONE_IO"),
-	BIT(0x80, "CLONE_NEWTIME"), {0, 0, NULL},
+	/* the low byte: clone(2) has the child's exit signal there, unshare(2) and clone3(2) a flag */
+	{CSIGNAL, SIGCHLD, "SIGCHLD"}, {CSIGNAL, CLONE_NEWTIME, "CLONE_NEWTIME"}, {0, 0, NULL},
 };
 
 #include <linux/mount.h>
 static const struct flag_name mntflags[] = {
+	{0xffff0000, 0xc0ed0000, "MS_MGC_VAL"},	/* old callers' magic; the kernel ignores these bits then */
 	BIT(MS_RDONLY, "MS_RDONLY"), BIT(MS_NOSUID, "MS_NOSUID"), BIT(MS_NODEV, "MS_NODEV"),
 	BIT(MS_NOEXEC, "MS_NOEXEC"), BIT(MS_SYNCHRONOUS, "MS_SYNCHRONOUS"), BIT(MS_REMOUNT, "MS_REMOUNT"),
 	BIT(MS_MANDLOCK, "MS_MANDLOCK"), BIT(MS_DIRSYNC, "MS_DIRSYNC"), BIT(MS_NOATIME, "MS_NOATIME"),
@@ -267,6 +285,8 @@ static const struct flag_name mntflags[] = {
 	BIT(MS_REC, "MS_REC"), BIT(MS_SILENT, "MS_SILENT"), BIT(MS_UNBINDABLE, "MS_UNBINDABLE"),
 	BIT(MS_PRIVATE, "MS_PRIVATE"), BIT(MS_SLAVE, "MS_SLAVE"), BIT(MS_SHARED, "MS_SHARED"),
 	BIT(MS_RELATIME, "MS_RELATIME"), BIT(MS_STRICTATIME, "MS_STRICTATIME"), BIT(MS_LAZYTIME, "MS_LAZYTIME"),
+	BIT(256, "MS_NOSYMFOLLOW"), BIT(MS_POSIXACL, "MS_POSIXACL"), BIT(MS_KERNMOUNT, "MS_KERNMOUNT"),
+	BIT(MS_I_VERSION, "MS_I_VERSION"),
 	{0, 0, NULL},
 };
 
@@ -292,4 +312,15 @@ static const struct flag_name *const flags[FT__MAX] = {
 const struct flag_name *flag_names(enum field_type type)
 {
 	return flags[type] ? flags[type] : none;
+}
+
+const char *flag_take(const struct flag_name **table, __u64 *rest)
+{
+	for (const struct flag_name *n = *table; n->name; n++)
+		if ((*rest & n->mask) == n->value) {
+			*rest &= ~n->mask;
+			*table = n + 1;
+			return n->name;
+		}
+	return NULL;
 }

@@ -21,5 +21,10 @@ struct flag_name {
 };
 /* Of a type declared with FLAGS: its table, ended by a NULL name. */
 const struct flag_name *flag_names(enum field_type type);
+/*
+ * Takes the next flag out of *@rest: its name, with *@table moved behind it. NULL when none is left;
+ * then *@rest holds the bits that have no name.
+ */
+const char *flag_take(const struct flag_name **table, __u64 *rest);
 
 #endif

@@ -1,17 +1,41 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
 #include <poll.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+#include "log.h"
 #include "output.h"
 
-int output_flush(struct output *o)
+static unsigned long long lines(const char *s, size_t len)
+{
+	unsigned long long n = 0;
+
+	for (const char *end = s + len; s < end && (s = memchr(s, '\n', end - s)); s++)
+		n++;
+	return n;
+}
+
+/* A full disk may have taken half a line: a file then ends with the line before it. */
+static void take_back(int fd, size_t bytes)
+{
+	struct stat st;
+	off_t at;
+
+	if (!bytes || fstat(fd, &st) || !S_ISREG(st.st_mode))
+		return;
+	at = lseek(fd, 0, SEEK_CUR);
+	if (at == st.st_size && at >= (off_t)bytes && !ftruncate(fd, at - (off_t)bytes))
+		lseek(fd, at - (off_t)bytes, SEEK_SET);
+}
+
+/* Writes all of it. The number of bytes written; less than @len with o->err set. */
+static size_t write_all(struct output *o, const char *data, size_t len)
 {
 	size_t done = 0;
 
-	if (o->buf.err && !o->err)
-		o->err = o->buf.err;
-	while (!o->err && done < o->buf.len) {
-		ssize_t n = write(o->fd, o->buf.data + done, o->buf.len - done);
+	while (!o->err && done < len) {
+		ssize_t n = write(o->fd, data + done, len - done);
 
 		if (n >= 0) {
 			done += n;
@@ -23,7 +47,28 @@ int output_flush(struct output *o)
 			o->err = -errno;
 		}
 	}
-	o->dropped += o->buf.len - done;
+	return done;
+}
+
+int output_flush(struct output *o)
+{
+	const char *data = o->buf.data, *last;
+	size_t len = o->buf.len, done;
+
+	if (o->buf.err) {	/* the record under way when memory ran out is not whole */
+		last = len ? memrchr(data, '\n', len) : NULL;
+		len = last ? last + 1 - data : 0;
+		o->dropped++;
+	}
+	done = write_all(o, data, len);
+	if (done < len) {
+		last = done ? memrchr(data, '\n', done) : NULL;
+		take_back(o->fd, done - (last ? last + 1 - data : 0));
+		done = last ? last + 1 - data : 0;
+		o->dropped += lines(data + done, len - done);
+	}
+	if (o->buf.err && !o->err)
+		o->err = o->buf.err;
 	buf_reset(&o->buf);
 	return o->err;
 }
@@ -36,6 +81,8 @@ int output_record(struct output *o)
 void output_close(struct output *o)
 {
 	output_flush(o);
+	if (o->dropped && o->err != -EPIPE)	/* a reader that has seen enough is no trouble */
+		log_error("%llu events could not be written: %s", o->dropped, strerror(-o->err));
 	buf_free(&o->buf);
 	if (o->fd >= 0)
 		close(o->fd);

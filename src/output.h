@@ -11,7 +11,7 @@ struct output {
 	struct buf buf;
 	int fd;
 	int err;			/* first failure; from then on records are counted and dropped */
-	unsigned long long dropped;	/* bytes */
+	unsigned long long dropped;	/* records (lines) that were not written, or not as a whole */
 };
 
 /* Writes what is there. 0 or the first error there ever was, as -errno. */

@@ -107,23 +107,61 @@ static size_t clean(char *s, size_t len)
 	return out;
 }
 
-/* The flags that go with a path field: "path" has "path_flags". 0 when it has none. */
-static __u32 flags_of(const void *buf, const struct event_desc *d, unsigned int path)
+/*
+ * What record_normalise() has to look at in a record of one type. The flags that go with a path
+ * are found by name: "path" has "path_flags". A path called "filename" has none and is a call's
+ * argument; every other path without flags was walked by the kernel side and is left as it is:
+ * the name of a memfd may hold "/../", and cleaning would let it pass for another file.
+ */
+struct path_plan {
+	const struct field_desc *path;
+	const struct field_desc *flags;	/* NULL: none */
+	bool argument;			/* whatever the flags say */
+};
+
+struct plan {
+	struct path_plan paths[4];
+	unsigned int nr_paths;
+	const struct field_desc *mount;
+};
+
+static struct plan plans[EV__MAX];
+
+static const struct field_desc *flags_field(const struct event_desc *d, const char *path)
 {
-	size_t n = strlen(d->fields[path].member);
+	size_t n = strlen(path);
 
 	for (unsigned int i = 0; i < d->nr_fields; i++) {
 		const char *m = d->fields[i].member;
 
-		if (d->fields[i].type == FT_pathflags && !strncmp(m, d->fields[path].member, n) && !strcmp(m + n, "_flags"))
-			return record_number(buf, &d->fields[i]);
+		if (d->fields[i].type == FT_pathflags && !strncmp(m, path, n) && !strcmp(m + n, "_flags"))
+			return &d->fields[i];
 	}
-	return d->fields[path].key && !strcmp(d->fields[path].member, "filename") ? PATH_ARGUMENT : 0;
+	return NULL;
 }
 
-static void normalise_path(char *buf, const struct event_desc *d, unsigned int i)
+/* Priority 201: after schema.c has filled event_descs (200), before anything else asks. */
+static __attribute__((constructor(201))) void make_plans(void)
 {
-	struct ev_ref r = get_ref(buf, &d->fields[i]);
+	for (int type = 0; type < EV__MAX; type++) {
+		const struct event_desc *d = &event_descs[type];
+		struct plan *p = &plans[type];
+
+		for (unsigned int i = 0; i < d->nr_fields; i++) {
+			const struct field_desc *f = &d->fields[i];
+
+			if (f->type == FT_path && p->nr_paths < sizeof(p->paths) / sizeof(p->paths[0]))
+				p->paths[p->nr_paths++] = (struct path_plan){
+					f, flags_field(d, f->member), !strcmp(f->member, "filename")};
+			else if (f->type == FT_str && !strcmp(f->member, "mount"))
+				p->mount = f;
+		}
+	}
+}
+
+static void normalise_path(char *buf, const struct path_plan *p)
+{
+	struct ev_ref r = get_ref(buf, p->path);
 	char *s = buf + r.off;
 
 	if (r.len > 1 && !s[0]) {	/* an abstract socket's name; a walked path begins with a name */
@@ -133,30 +171,26 @@ static void normalise_path(char *buf, const struct event_desc *d, unsigned int i
 	if (!r.len || s[r.len - 1])
 		return;
 	turn_round(s, r.len);
-	if (flags_of(buf, d, i) & PATH_ARGUMENT) {
+	if (p->argument || (p->flags && record_number((struct ev_hdr *)buf, p->flags) & PATH_ARGUMENT)) {
 		r.len = clean(s, r.len);
-		memcpy(buf + d->fields[i].offset, &r, sizeof(r));
+		memcpy(buf + p->path->offset, &r, sizeof(r));
 	}
 }
 
 void record_normalise(void *buf)
 {
 	const struct ev_hdr *hdr = buf;
-	const struct event_desc *d = &event_descs[hdr->type];
+	const struct plan *p = &plans[hdr->type];
+	struct ev_ref r;
 
-	for (unsigned int i = 0; i < d->nr_fields; i++) {
-		const struct field_desc *f = &d->fields[i];
-
-		if (f->type == FT_path) {
-			normalise_path(buf, d, i);
-		} else if (f->type == FT_str && !strcmp(f->member, "mount")) {
-			struct ev_ref r = get_ref(buf, f);
-
-			if (r.off && !r.len && r.off < hdr->len) {	/* mounted at the root: "/" */
-				r.len = 1;
-				memcpy((char *)buf + f->offset, &r, sizeof(r));
-			}
-		}
+	for (unsigned int i = 0; i < p->nr_paths; i++)
+		normalise_path(buf, &p->paths[i]);
+	if (!p->mount)
+		return;
+	r = get_ref(buf, p->mount);
+	if (!r.len && r.off >= event_descs[hdr->type].size && r.off < hdr->len) {	/* mounted at the root: "/" */
+		r.len = 1;
+		memcpy((char *)buf + p->mount->offset, &r, sizeof(r));
 	}
 }
 

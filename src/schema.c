@@ -42,7 +42,8 @@ const struct event_desc *const event_descs = table;
 #define EVENT(sub, name, doc, fields) DESCRIBE(sub, name, doc, false, fields)
 #define COUNTER(sub, name, doc, fields) DESCRIBE(sub, name, doc, true, fields)
 
-static __attribute__((constructor)) void fill_table(void)
+/* Priority 200: before the constructors of those who read it. */
+static __attribute__((constructor(200))) void fill_table(void)
 {
 #include "events/all.def"
 }

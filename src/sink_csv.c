@@ -19,19 +19,27 @@ struct sink_csv {
 	struct buf value;
 };
 
+/* Quoted when a reader could otherwise take it apart, or trim it. Control characters come escaped. */
+static bool needs_quotes(const char *s, size_t len)
+{
+	return memchr(s, ',', len) || memchr(s, '"', len) || s[0] == ' ' || s[len - 1] == ' ';
+}
+
 static void field(struct buf *out, const struct buf *v)
 {
-	bool quotes = v->len && strpbrk(v->data, "\",\r\n") != NULL;
-
-	if (quotes)
-		buf_char(out, '"');
+	if (!v->len)
+		return;
+	if (!needs_quotes(v->data, v->len)) {
+		buf_add(out, v->data, v->len);
+		return;
+	}
+	buf_char(out, '"');
 	for (size_t i = 0; i < v->len; i++) {
 		if (v->data[i] == '"')
 			buf_char(out, '"');
 		buf_char(out, v->data[i]);
 	}
-	if (quotes)
-		buf_char(out, '"');
+	buf_char(out, '"');
 }
 
 /* The directory may be one that others write to: nothing that stands there is followed or appended to. */
@@ -41,6 +49,8 @@ static int open_file(struct sink_csv *s, enum ev_type type)
 	struct output *o = &s->out[type];
 	char name[80];
 
+	if (!cols->col)
+		return -ENOMEM;
 	snprintf(name, sizeof(name), "%s.csv", event_descs[type].name);
 	s->open[type] = true;
 	if (unlinkat(s->dir, name, 0) && errno != ENOENT)
@@ -48,8 +58,11 @@ static int open_file(struct sink_csv *s, enum ev_type type)
 	o->fd = openat(s->dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (o->fd < 0)
 		o->err = -errno;
-	for (unsigned int i = 0; i < cols->nr; i++)
-		buf_printf(&o->buf, "%s%s", i ? "," : "", cols->col[i].key);
+	for (unsigned int i = 0; i < cols->nr; i++) {
+		if (i)
+			buf_char(&o->buf, ',');
+		buf_str(&o->buf, cols->col[i].key);
+	}
 	buf_str(&o->buf, "\r\n");
 	return o->err;
 }
@@ -69,6 +82,8 @@ static int on_event(struct sink *sink, const struct record *r)
 		if (column_format(&s->value, r, &cols->col[i], FORM_PLAIN))
 			field(&o->buf, &s->value);
 	}
+	if (s->value.err)	/* a cell was cut: so is the line */
+		o->buf.err = s->value.err;
 	buf_str(&o->buf, "\r\n");
 	return output_record(o);
 }
@@ -108,11 +123,7 @@ struct sink *sink_csv_new(const char *dir)
 	if (!s)
 		return NULL;
 	s->sink.ops = &ops;
-	if (mkdir(dir, 0700) && errno != EEXIST) {
-		free(s);
-		return NULL;
-	}
-	s->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	s->dir = mkdir(dir, 0700) && errno != EEXIST ? -1 : open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (s->dir < 0) {
 		free(s);
 		return NULL;

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <linux/mman.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include "names.h"
@@ -44,44 +45,31 @@ static const struct {
 	{"statfs", "sx"}, {"fstatfs", "ix"}, {"capget", "xx"}, {"capset", "xx"}, {"seccomp", "uux"}, {"sched_yield", ""},
 };
 
-struct bit {
-	__u64 value;
-	const char *name;
+#define BIT(name) {name, name, #name}
+
+static const struct flag_name prot_names[] = {BIT(PROT_READ), BIT(PROT_WRITE), BIT(PROT_EXEC), {0, 0, NULL}};
+static const struct flag_name map_names[] = {
+	{MAP_TYPE, MAP_SHARED, "MAP_SHARED"}, {MAP_TYPE, MAP_PRIVATE, "MAP_PRIVATE"},
+	{MAP_TYPE, MAP_SHARED_VALIDATE, "MAP_SHARED_VALIDATE"}, BIT(MAP_FIXED), BIT(MAP_ANONYMOUS),
+	BIT(MAP_GROWSDOWN), BIT(MAP_DENYWRITE), BIT(MAP_LOCKED), BIT(MAP_NORESERVE), BIT(MAP_POPULATE),
+	BIT(MAP_STACK), BIT(MAP_HUGETLB), BIT(MAP_FIXED_NOREPLACE), {0, 0, NULL},
 };
 
-static const struct bit prot_bits[] = {{PROT_READ, "PROT_READ"}, {PROT_WRITE, "PROT_WRITE"}, {PROT_EXEC, "PROT_EXEC"}, {0, NULL}};
-static const struct bit map_bits[] = {{MAP_SHARED, "MAP_SHARED"}, {MAP_PRIVATE, "MAP_PRIVATE"}, {MAP_FIXED, "MAP_FIXED"},
-	{MAP_ANONYMOUS, "MAP_ANONYMOUS"}, {MAP_GROWSDOWN, "MAP_GROWSDOWN"}, {MAP_DENYWRITE, "MAP_DENYWRITE"},
-	{MAP_LOCKED, "MAP_LOCKED"}, {MAP_NORESERVE, "MAP_NORESERVE"}, {MAP_POPULATE, "MAP_POPULATE"},
-	{MAP_STACK, "MAP_STACK"}, {MAP_HUGETLB, "MAP_HUGETLB"}, {0, NULL}};
-
-static void put_bits(struct buf *b, const struct bit *bits, __u64 v)
+static void put_flags(struct buf *b, const struct flag_name *table, __u64 v)
 {
+	const char *name;
 	bool any = false;
 
-	for (; bits->name; bits++)
-		if (v & bits->value) {
-			buf_printf(b, "%s%s", any ? "|" : "", bits->name);
-			v &= ~bits->value;
-			any = true;
-		}
-	if (v || !any)
-		buf_printf(b, any ? "|0x%llx" : "0x%llx", v);
-}
-
-static void put_flags(struct buf *b, enum field_type type, __u64 v)
-{
-	__u64 rest = v;
-	bool any = false;
-
-	for (const struct flag_name *n = flag_names(type); n->name; n++)
-		if ((v & n->mask) == n->value && ((rest & n->value) || !n->value)) {
-			buf_printf(b, "%s%s", any ? "|" : "", n->name);
-			rest &= ~n->value;
-			any = true;
-		}
-	if (rest || !any)
-		buf_printf(b, any ? "|0x%llx" : "0x%llx", rest);
+	for (; (name = flag_take(&table, &v)); any = true) {
+		if (any)
+			buf_char(b, '|');
+		buf_str(b, name);
+	}
+	if (v || !any) {
+		if (any)
+			buf_char(b, '|');
+		buf_hex(b, v);
+	}
 }
 
 static void put_family(struct buf *b, __u64 v)
@@ -95,43 +83,96 @@ static void put_family(struct buf *b, __u64 v)
 		buf_u64(b, v);
 }
 
+/* Reached for every traced call: found by name once, then by number. One thread only. */
 static const char *args_of(__u32 sysnr)
 {
-	const char *name = name_syscall(sysnr);
+	static const char *known[3][1024];
+	__u32 abi = sysnr >> 16, nr = sysnr & 0xffff;
+	const char *name, *args = "xxxxxx";
 
+	if (abi >= 3 || nr >= 1024)
+		return args;
+	if (known[abi][nr])
+		return known[abi][nr];
+	name = name_syscall(sysnr);
 	for (size_t i = 0; name && i < sizeof(calls) / sizeof(calls[0]); i++)
 		if (!strcmp(calls[i].name, name))
-			return calls[i].args;
-	return "xxxxxx";
+			args = calls[i].args;
+	return known[abi][nr] = args;
 }
 
-static void put_one(struct buf *b, char how, __u64 v)
+/* Registers are 64 bits wide; an int in one may have anything above its 32. */
+static void put_int(struct buf *b, __u64 v)
 {
-	switch (how) {
-	case 'i': buf_i64(b, (int)v == (__s64)v || v >> 32 == 0 ? (int)v : (__s64)v); break;
-	case 'u': buf_u64(b, v); break;
-	case 'd':
-		if ((int)v == AT_FDCWD)
-			buf_str(b, "AT_FDCWD");
-		else
-			buf_i64(b, (int)v);
-		break;
-	case 'o': put_flags(b, FT_oflags, (__u32)v); break;
-	case 'c': put_flags(b, FT_cloneflags, (__u32)v & ~0xffu); break;
-	case 'M': put_flags(b, FT_mntflags, (__u32)v); break;
-	case 'm': buf_printf(b, "0%llo", v & 07777777); break;
-	case 'g':
-		if (name_signal(v))
-			buf_str(b, name_signal(v));
-		else
-			buf_i64(b, (int)v);
-		break;
-	case 'p': put_bits(b, prot_bits, v); break;
-	case 'f': put_bits(b, map_bits, v); break;
-	case 'a': put_family(b, v); break;
-	default: buf_printf(b, "0x%llx", v);
-	}
+	buf_i64(b, v >> 32 ? (__s64)v : (int)v);
 }
+
+static void put_dirfd(struct buf *b, __u64 v)
+{
+	if ((int)v == AT_FDCWD)
+		buf_str(b, "AT_FDCWD");
+	else
+		buf_i64(b, (int)v);
+}
+
+static void put_unsigned(struct buf *b, __u64 v)
+{
+	buf_u64(b, v);
+}
+
+static void put_hex(struct buf *b, __u64 v)
+{
+	buf_hex(b, v);
+}
+
+static void put_oflags(struct buf *b, __u64 v)
+{
+	put_flags(b, flag_names(FT_oflags), (__u32)v);
+}
+
+static void put_cloneflags(struct buf *b, __u64 v)
+{
+	put_flags(b, flag_names(FT_cloneflags), v);
+}
+
+static void put_mntflags(struct buf *b, __u64 v)
+{
+	put_flags(b, flag_names(FT_mntflags), (__u32)v);
+}
+
+static void put_mode(struct buf *b, __u64 v)
+{
+	buf_digits(b, v, 8, v & 0170000 ? 7 : 4);
+}
+
+static void put_signal(struct buf *b, __u64 v)
+{
+	const char *name = name_signal((unsigned int)v);
+
+	if (name)
+		buf_str(b, name);
+	else
+		buf_i64(b, (int)v);
+}
+
+static void put_prot(struct buf *b, __u64 v)
+{
+	if (v)
+		put_flags(b, prot_names, v);
+	else
+		buf_str(b, "PROT_NONE");
+}
+
+static void put_map(struct buf *b, __u64 v)
+{
+	put_flags(b, map_names, v);
+}
+
+static void (*const putters[128])(struct buf *b, __u64 v) = {
+	['i'] = put_int, ['u'] = put_unsigned, ['d'] = put_dirfd, ['o'] = put_oflags, ['c'] = put_cloneflags,
+	['M'] = put_mntflags, ['m'] = put_mode, ['g'] = put_signal, ['p'] = put_prot, ['f'] = put_map,
+	['a'] = put_family, ['x'] = put_hex, ['s'] = put_hex,
+};
 
 void sysargs_format(struct buf *b, const struct ev_hdr *hdr, const struct ev_sysargs *a, bool json)
 {
@@ -141,21 +182,20 @@ void sysargs_format(struct buf *b, const struct ev_hdr *hdr, const struct ev_sys
 	if (json)
 		buf_char(b, '[');
 	for (unsigned int i = 0; i < 6 && how[i]; i++) {
+		const char *str = NULL;
+		size_t len;
+
 		if (i)
 			buf_str(b, json ? "," : ", ");
+		if (a->str_mask >> i & 1 && next < 2)
+			str = record_bytes(hdr, a->s[next++], &len);
+		if (str) {
+			value_word(b, str, len, json ? FORM_JSON : FORM_PLAIN);
+			continue;
+		}
 		if (json)
 			buf_char(b, '"');
-		if (a->str_mask >> i & 1 && next < 2) {
-			size_t len;
-			const char *s = record_bytes(hdr, a->s[next++], &len);
-
-			if (s)
-				value_json_bytes(b, s, len);
-			else
-				buf_printf(b, "0x%llx", a->a[i]);
-		} else {
-			put_one(b, how[i] == 's' ? 'x' : how[i], a->a[i]);
-		}
+		putters[(unsigned char)how[i]](b, a->a[i]);
 		if (json)
 			buf_char(b, '"');
 	}

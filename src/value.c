@@ -34,23 +34,41 @@ static size_t utf8(const unsigned char *s, size_t len, __u32 *cp)
 	return 0;
 }
 
-static bool plain(unsigned char c)
+/* Bytes that stand for themselves everywhere. */
+static const bool plain[256] = {
+	[' ' ... '!'] = true, ['#' ... '['] = true, [']' ... '~'] = true,
+};
+
+/* C0, DEL, C1, and the marks that make text on a terminal look like other text */
+static bool hostile(__u32 cp)
 {
-	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+	return cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || cp == 0x061c || (cp >= 0x200b && cp <= 0x200f) ||
+	       (cp >= 0x2028 && cp <= 0x202e) || (cp >= 0x2060 && cp <= 0x2069) || cp == 0xfeff;
+}
+
+static void escape_hex(struct buf *b, __u32 cp, unsigned int width)
+{
+	while (width--)
+		buf_char(b, "0123456789abcdef"[cp >> 4 * width & 15]);
 }
 
 static void escape(struct buf *b, __u32 cp)
 {
-	static const char short_for[] = "\bb\ff\nn\rr\tt\"\"\\\\";
-	const char *s = cp < 0x80 && cp ? strchr(short_for, (int)cp) : NULL;
+	static const char short_for[128] = {
+		['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't', ['"'] = '"', ['\\'] = '\\',
+	};
 
-	if (s && (s - short_for) % 2 == 0)
-		buf_printf(b, "\\%c", s[1]);
-	else
-		buf_printf(b, "\\u%04x", cp);
+	buf_char(b, '\\');
+	if (cp < sizeof(short_for) && short_for[cp]) {
+		buf_char(b, short_for[cp]);
+	} else {
+		buf_char(b, 'u');
+		escape_hex(b, cp, 4);
+	}
 }
 
-void value_json_bytes(struct buf *b, const char *str, size_t len)
+/* Runs of plain bytes go in one piece; @quotes: '"' is escaped as well. */
+static void put_bytes(struct buf *b, const char *str, size_t len, bool quotes)
 {
 	const unsigned char *s = (const unsigned char *)str;
 
@@ -58,7 +76,7 @@ void value_json_bytes(struct buf *b, const char *str, size_t len)
 		size_t run = i, n;
 		__u32 cp = 0;
 
-		while (run < len && plain(s[run]))
+		while (run < len && plain[s[run]])
 			run++;
 		if (run > i) {
 			buf_add(b, s + i, run - i);
@@ -68,19 +86,99 @@ void value_json_bytes(struct buf *b, const char *str, size_t len)
 		n = utf8(s + i, len - i, &cp);
 		if (!n) {
 			escape(b, 0xf700 + s[i++]);
-		} else if (cp >= 0xf700 && cp < 0xf800) {	/* ours to escape with: so its bytes are escaped */
-			for (size_t end = i + n; i < end; i++)
-				escape(b, 0xf700 + s[i]);
+			continue;
+		}
+		if (cp >= 0xf700 && cp < 0xf800)	/* ours to escape with: so its bytes are escaped */
+			for (size_t j = i; j < i + n; j++)
+				escape(b, 0xf700 + s[j]);
+		else if (hostile(cp) || cp == '\\' || (cp == '"' && quotes))
+			escape(b, cp);
+		else
+			buf_add(b, s + i, n);
+		i += n;
+	}
+}
+
+void value_json_bytes(struct buf *b, const char *s, size_t len)
+{
+	put_bytes(b, s, len, true);
+}
+
+void value_bytes(struct buf *b, const char *s, size_t len, enum value_form form)
+{
+	if (form == FORM_JSON)
+		buf_char(b, '"');
+	put_bytes(b, s, len, form == FORM_JSON);
+	if (form == FORM_JSON)
+		buf_char(b, '"');
+}
+
+/* ---- words of a command line ---- */
+
+enum quoting { QUOTE_NONE, QUOTE_SINGLE, QUOTE_DOLLAR };
+
+static enum quoting quoting(const unsigned char *s, size_t len)
+{
+	enum quoting q = len ? QUOTE_NONE : QUOTE_SINGLE;
+
+	for (size_t i = 0, n; i < len; i += n) {
+		__u32 cp = 0;
+
+		n = utf8(s + i, len - i, &cp);
+		if (!n || hostile(cp))
+			return QUOTE_DOLLAR;
+		if (cp >= 0x80 || !cp || !strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=@%+,", (int)cp))
+			q = QUOTE_SINGLE;
+	}
+	return q;
+}
+
+/* Between $' and ': what bash and ksh read back byte for byte. */
+static void dollar_quoted(struct buf *b, const unsigned char *s, size_t len)
+{
+	for (size_t i = 0, n; i < len; i += n) {
+		__u32 cp = 0;
+
+		n = utf8(s + i, len - i, &cp);
+		if (n && (cp == '\'' || cp == '\\')) {
+			buf_char(b, '\\');
+			buf_char(b, (char)cp);
+		} else if (n && !hostile(cp)) {
+			buf_add(b, s + i, n);
+		} else if (n && cp >= 0x80) {
+			buf_add(b, "\\u", 2);
+			escape_hex(b, cp, 4);
 		} else {
-			/* C0, DEL, C1, and the direction marks that make text lie on a terminal */
-			if (cp < 0xa0 || (cp >= 0x200b && cp <= 0x200f) || (cp >= 0x2028 && cp <= 0x202e) ||
-			    (cp >= 0x2066 && cp <= 0x2069) || cp == 0xfeff)
-				escape(b, cp);
-			else
-				buf_add(b, s + i, n);
-			i += n;
+			buf_add(b, "\\x", 2);
+			escape_hex(b, s[i], 2);
+			n = 1;
 		}
 	}
+}
+
+void value_word(struct buf *b, const char *s, size_t len, enum value_form form)
+{
+	enum quoting q = form == FORM_JSON ? QUOTE_NONE : quoting((const unsigned char *)s, len);
+
+	if (form == FORM_JSON) {
+		value_bytes(b, s, len, form);
+		return;
+	}
+	if (q == QUOTE_NONE) {
+		buf_add(b, s, len);
+		return;
+	}
+	buf_str(b, q == QUOTE_DOLLAR ? "$'" : "'");
+	if (q == QUOTE_DOLLAR) {
+		dollar_quoted(b, (const unsigned char *)s, len);
+	} else {
+		for (size_t i = 0; i < len; i++)
+			if (s[i] == '\'')
+				buf_str(b, "'\\''");
+			else
+				buf_char(b, s[i]);
+	}
+	buf_char(b, '\'');
 }
 
 /* ---- numbers ---- */
@@ -167,48 +265,87 @@ FORMATTER(fmt_ns)
 	return true;
 }
 
+/* The date of a day since the epoch, proleptic Gregorian: years begin in March, so that leap days end them. */
+static void put_date(struct buf *b, __u64 day)
+{
+	unsigned int z = (unsigned int)day + 719468;		/* from 0000-03-01 */
+	unsigned int era = z / 146097, doe = z % 146097;	/* of 400 years */
+	unsigned int yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
+	unsigned int doy = doe - (365 * yoe + yoe / 4 - yoe / 100), m = (5 * doy + 2) / 153;
+	unsigned int month = m < 10 ? m + 3 : m - 9;
+
+	buf_digits(b, yoe + era * 400 + (month <= 2), 10, 4);
+	buf_char(b, '-');
+	buf_digits(b, month, 10, 2);
+	buf_char(b, '-');
+	buf_digits(b, doy - (153 * m + 2) / 5 + 1, 10, 2);
+}
+
+static void put_clock(struct buf *b, unsigned int s)
+{
+	buf_digits(b, s / 3600, 10, 2);
+	buf_char(b, ':');
+	buf_digits(b, s / 60 % 60, 10, 2);
+	buf_char(b, ':');
+	buf_digits(b, s % 60, 10, 2);
+	buf_char(b, '.');
+}
+
 bool value_time(struct buf *b, __u64 wall, enum value_form form)
 {
-	time_t s = wall / 1000000000;
+	time_t s = (time_t)(wall / 1000000000);
 	struct tm tm;
 
 	if (form == FORM_TEXT) {
 		if (!localtime_r(&s, &tm))
 			return false;
-		buf_printf(b, "%02d:%02d:%02d.%03u", tm.tm_hour, tm.tm_min, tm.tm_sec,
-			   (unsigned int)(wall % 1000000000 / 1000000));
+		put_clock(b, tm.tm_hour * 3600 + tm.tm_min * 60 + tm.tm_sec);
+		buf_digits(b, wall % 1000000000 / 1000000, 10, 3);
 		return true;
 	}
-	if (!gmtime_r(&s, &tm))
-		return false;
 	quote(b, form);
-	buf_printf(b, "%04d-%02d-%02dT%02d:%02d:%02d.%09uZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
-		   tm.tm_min, tm.tm_sec, (unsigned int)(wall % 1000000000));
+	put_date(b, wall / 1000000000 / 86400);
+	buf_char(b, 'T');
+	put_clock(b, wall / 1000000000 % 86400);
+	buf_digits(b, wall % 1000000000, 10, 9);
+	buf_char(b, 'Z');
 	quote(b, form);
 	return true;
 }
 
 FORMATTER(fmt_time)
 {
-	return value_time(b, record_number(r->hdr, f) + r->boot_to_wall, form);
+	__u64 v = record_number(r->hdr, f);
+
+	return v && value_time(b, v + (__u64)r->boot_to_wall, form);
+}
+
+/* What has no name is shown as its type and number: "errno_530", "fstype_7". */
+static bool named(struct buf *b, enum value_form form, const char *name, const char *type, __u64 v)
+{
+	quote(b, form);
+	if (name) {
+		buf_str(b, name);
+	} else {
+		buf_str(b, type);
+		buf_char(b, '_');
+		buf_u64(b, v);
+	}
+	quote(b, form);
+	return true;
 }
 
 FORMATTER(fmt_err)
 {
-	int err = (int)record_number(r->hdr, f);
-	const char *name = err ? name_errno(err) : NULL;
-	char number[24];
+	__s64 err = (__s64)record_number(r->hdr, f);
 
-	if (!err)
-		return false;
-	snprintf(number, sizeof(number), "errno_%d", err < 0 && err > -4096 ? -err : err);
-	return quoted(b, form, name ? name : number);
+	return err && named(b, form, name_errno((int)err), "errno", err < 0 ? -err : err);
 }
 
 FORMATTER(fmt_mode)
 {
 	quote(b, form);
-	buf_printf(b, "%04llo", record_number(r->hdr, f) & 07777);
+	buf_digits(b, record_number(r->hdr, f), 8, 4);
 	quote(b, form);
 	return true;
 }
@@ -221,7 +358,9 @@ FORMATTER(fmt_dev)
 	if (!v)
 		return false;
 	quote(b, form);
-	buf_printf(b, "%llu:%llu", v >> 20, v & 0xfffff);
+	buf_u64(b, v >> 20);
+	buf_char(b, ':');
+	buf_u64(b, v & 0xfffff);
 	quote(b, form);
 	return true;
 }
@@ -229,7 +368,7 @@ FORMATTER(fmt_dev)
 FORMATTER(fmt_hex)
 {
 	quote(b, form);
-	buf_printf(b, "0x%llx", record_number(r->hdr, f));
+	buf_hex(b, record_number(r->hdr, f));
 	quote(b, form);
 	return true;
 }
@@ -249,34 +388,9 @@ FORMATTER(fmt_str)
 	size_t len;
 	const char *s = record_bytes(r->hdr, ref_of(r, f), &len);
 
-	if (!s)
-		return false;
-	quote(b, form);
-	value_json_bytes(b, s, len);
-	quote(b, form);
-	return true;
-}
-
-/* Would a shell take the word apart, or change it? */
-static bool needs_quotes(const char *s, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=@%+,", s[i]))
-			return true;
-	return !len;
-}
-
-static void word(struct buf *b, const char *s, size_t len, enum value_form form)
-{
-	bool quotes = form != FORM_JSON && needs_quotes(s, len);
-
-	if (quotes)
-		buf_char(b, '\'');
-	quote(b, form);
-	value_json_bytes(b, s, len);
-	quote(b, form);
-	if (quotes)
-		buf_char(b, '\'');
+	if (s)
+		value_bytes(b, s, len, form);
+	return s;
 }
 
 FORMATTER(fmt_strv)
@@ -294,7 +408,7 @@ FORMATTER(fmt_strv)
 
 		if (!first)
 			buf_char(b, form == FORM_JSON ? ',' : ' ');
-		word(b, s, n, form);
+		value_word(b, s, n, form);
 		s += n + 1;
 	}
 	if (form == FORM_JSON)
@@ -357,7 +471,7 @@ FORMATTER(fmt_caps)
 
 		if (!(v >> i & 1))
 			continue;
-		snprintf(number, sizeof(number), "cap_%u", i);
+		snprintf(number, sizeof(number), "CAP_%u", i);
 		list_add(&l, name_capability(i) ? name_capability(i) : number);
 	}
 	return list_end(&l);
@@ -365,16 +479,14 @@ FORMATTER(fmt_caps)
 
 FORMATTER(fmt_flags)
 {
-	const struct flag_name *n = flag_names(f->type);
+	const struct flag_name *table = flag_names(f->type);
 	struct list l = {b, form, false};
-	__u64 v = record_number(r->hdr, f), rest = v;
+	__u64 rest = record_number(r->hdr, f);
+	const char *name;
 
 	list_begin(&l);
-	for (; n->name; n++)
-		if ((v & n->mask) == n->value && ((rest & n->value) || !n->value)) {
-			list_add(&l, n->name);
-			rest &= ~n->value;
-		}
+	while ((name = flag_take(&table, &rest)))
+		list_add(&l, name);
 	if (rest) {
 		char number[24];
 
@@ -387,21 +499,19 @@ FORMATTER(fmt_flags)
 FORMATTER(fmt_enum)
 {
 	__u64 v = record_number(r->hdr, f);
-	const char *name = name_enum(f->type, v);
-	char number[48];
 
-	snprintf(number, sizeof(number), "%s_%llu", type_descs[f->type].name, v);
-	return quoted(b, form, name ? name : number);
+	return named(b, form, name_enum(f->type, v), type_descs[f->type].name, v);
 }
 
-FORMATTER(fmt_sig)
+/* For types in which 0 says that there is nothing: no signal, no file system, an ordinary path. */
+FORMATTER(fmt_enum_unless_0)
 {
 	return record_number(r->hdr, f) && fmt_enum(b, r, f, form);
 }
 
-FORMATTER(fmt_fstype)
+FORMATTER(fmt_flags_unless_0)
 {
-	return record_number(r->hdr, f) && fmt_enum(b, r, f, form);
+	return record_number(r->hdr, f) && fmt_flags(b, r, f, form);
 }
 
 FORMATTER(fmt_sysnr)
@@ -447,11 +557,13 @@ static bool (*const formatters[FT__MAX])(struct buf *b, const struct record *r, 
 	[FT_err] = fmt_err, [FT_mode] = fmt_mode, [FT_dev] = fmt_dev, [FT_hex] = fmt_hex,
 	[FT_str] = fmt_str, [FT_path] = fmt_str, [FT_strv] = fmt_strv, [FT_addr] = fmt_addr,
 	[FT_port] = fmt_unsigned, [FT_caps] = fmt_caps, [FT_sysargs] = fmt_sysargs, [FT_sysnr] = fmt_sysnr,
-	[FT_sig] = fmt_sig, [FT_sigcode] = fmt_enum, [FT_fstype] = fmt_fstype, [FT_family] = fmt_enum,
+	[FT_sig] = fmt_enum_unless_0, [FT_sigcode] = fmt_enum, [FT_fstype] = fmt_enum_unless_0, [FT_family] = fmt_enum,
 	[FT_filekind] = fmt_enum, [FT_ipckind] = fmt_enum, [FT_ptracereq] = fmt_enum, [FT_sysvop] = fmt_enum,
 	[FT_seccomp] = fmt_enum, [FT_oflags] = fmt_flags, [FT_cloneflags] = fmt_flags,
-	[FT_mntflags] = fmt_flags, [FT_exeflags] = fmt_flags, [FT_pathflags] = fmt_flags,
+	[FT_mntflags] = fmt_flags, [FT_exeflags] = fmt_flags, [FT_pathflags] = fmt_flags_unless_0,
 };
+
+_Static_assert(FT_pathflags == FT__MAX - 1, "a new type needs its formatter here");
 
 bool value_format(struct buf *b, const struct record *r, const struct field_desc *f, enum value_form form)
 {

@@ -11,13 +11,22 @@
 
 enum value_form {
 	FORM_JSON,	/* a complete JSON value */
-	FORM_PLAIN,	/* for CSV: raw text, invalid UTF-8 and control characters escaped as in JSON strings; caller quotes */
+	FORM_PLAIN,	/* for CSV: raw text, but '\', invalid UTF-8 and control characters as in JSON strings; caller quotes */
 	FORM_TEXT,	/* for a terminal: as PLAIN, sizes and durations with units */
 };
 
-/* Appends the field's value. Returns false, and appends nothing, when the value is absent. */
+/*
+ * Appends the field's value. Returns false, and appends nothing, when the value is absent: an empty
+ * reference, and 0 where the type has no zero: err, sig, pid, time, dev, fstype, pathflags.
+ */
 bool value_format(struct buf *b, const struct record *r, const struct field_desc *f,
 		  enum value_form form);
+
+/* Bytes in a form: a JSON string with its quotes, or plain. */
+void value_bytes(struct buf *b, const char *s, size_t len, enum value_form form);
+
+/* A word of a command line: a JSON string, or quoted as a shell would read it, $'\x1b' for what is not text. */
+void value_word(struct buf *b, const char *s, size_t len, enum value_form form);
 
 /* The name of a system call, "compat:" before those of the 32-bit ABI. */
 void value_syscall(struct buf *b, __u32 sysnr);
