@@ -819,6 +819,8 @@ int BPF_PROG(file_umount, struct pt_regs *regs, long ret)
 	s = ev_begin(EV_file_umount, sizeof(*e));
 	if (s) {
 		target_read(&t, &c);
+		if (c.abi == EV_ABI_COMPAT && c.raw == COMPAT_umount)
+			t.rest[0] = 0;
 		e = (struct ev_file_umount *)s->buf;
 		e->flags = t.rest[0];
 		e->err = ERR(ret);

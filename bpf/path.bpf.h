@@ -51,12 +51,12 @@ __inline_always enum walk walk_step(struct scratch *s)
 
 	if (vm && d == BPF_CORE_READ(vm, mnt_root))
 		return walk_cross(s);
-	if (off >= SCRATCH_TAIL || off - s->walk_begin > PATH_LIMIT) {
+	n = off < SCRATCH_TAIL ? bpf_probe_read_kernel_str(&s->buf[off & (SCRATCH_TAIL - 1)], 256,
+							   BPF_CORE_READ(d, d_name.name)) : 0;
+	if (off >= SCRATCH_TAIL || (n > 0 && off + n - s->walk_begin > PATH_LIMIT)) {
 		s->walk_flags |= PATH_TRUNCATED;
 		return WALK_END;
 	}
-	n = bpf_probe_read_kernel_str(&s->buf[off & (SCRATCH_TAIL - 1)], 256,
-				      BPF_CORE_READ(d, d_name.name));
 	if (n > 0)
 		s->off = off + n;
 	parent = BPF_CORE_READ(d, d_parent);

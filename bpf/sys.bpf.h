@@ -38,11 +38,13 @@ struct {
 #define COMPAT_truncate64	193
 #define COMPAT_ftruncate64	194
 #if defined(__TARGET_ARCH_x86)
+#define COMPAT_umount		22	/* without flags */
 #define COMPAT_old_mmap		90	/* arguments in memory */
 #define COMPAT_exit_group	252
 #define COMPAT_execveat		358
 #elif defined(__TARGET_ARCH_arm64)
-#define COMPAT_old_mmap		~0u	/* EABI has none */
+#define COMPAT_umount		~0u	/* EABI has neither */
+#define COMPAT_old_mmap		~0u
 #define COMPAT_exit_group	248
 #define COMPAT_execveat		387
 #endif

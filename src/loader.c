@@ -363,6 +363,27 @@ static int chain_all(struct loader *l)
 	return 0;
 }
 
+/* The number of a call of the 32-bit ABI in the native one, where mmap2, chown32, ftruncate64 are mmap, chown, ftruncate. */
+static int native_number(const char *name)
+{
+	static const char *const suffixes[] = {"_time64", "64", "32", "2"};
+	int nr = syscall_number(EV_ABI_NATIVE, name);
+	size_t len = strlen(name);
+	char plain[64];
+
+	if (nr < 0 && !strcmp(name, "umount"))
+		return syscall_number(EV_ABI_NATIVE, "umount2");
+	for (size_t i = 0; nr < 0 && i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+		size_t n = strlen(suffixes[i]);
+
+		if (len <= n || len >= sizeof(plain) || strcmp(name + len - n, suffixes[i]))
+			continue;
+		snprintf(plain, sizeof(plain), "%.*s", (int)(len - n), name);
+		nr = syscall_number(EV_ABI_NATIVE, plain);
+	}
+	return nr;
+}
+
 /* Calls of the 32-bit ABI have other numbers: the kernel side is given the native one, found by name. */
 static void map_compat(const struct loader *l)
 {
@@ -370,7 +391,7 @@ static void map_compat(const struct loader *l)
 
 	for (__u32 nr = 0; fd >= 0 && nr < EV_NR_SYSCALLS; nr++) {
 		const char *name = name_syscall(EV_SYSNR(EV_ABI_COMPAT, nr));
-		int native = name ? syscall_number(EV_ABI_NATIVE, name) : -1;
+		int native = name ? native_number(name) : -1;
 		__u32 value = native >= 0 ? native + 1 : 0;
 
 		if (value)
