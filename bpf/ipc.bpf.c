@@ -813,8 +813,12 @@ int BPF_PROG(ipc_signal, int sig)
 	}
 	if (!signal_wanted(&r, target))
 		return 0;
-	if (r.e.crosses)
+	if (r.e.crosses) {
 		signal_send(&r, from);
+		/* in the target's container, it is the target's phase that counts */
+		r.e.hdr.flags &= ~EV_F_SETUP;
+		r.e.hdr.flags |= task_in_setup(target) ? EV_F_SETUP : 0;
+	}
 	signal_send(&r, to);
 	return 0;
 }

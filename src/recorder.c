@@ -56,7 +56,10 @@ static void configure(const struct options *o, struct loader_options *lo)
 	c->time_syscalls = o->syscalls != SYSCALLS_TOTALS;
 	c->trace_syscalls = o->syscalls == SYSCALLS_TRACE;
 	lo->trace_enter = c->time_syscalls;
+	/* process 1 may be closed to us; where ebpfmon runs is as good, but inside a container */
 	c->host_mnt_ns = namespace_inode("/proc/1/ns/mnt");
+	if (!c->host_mnt_ns)
+		c->host_mnt_ns = namespace_inode("/proc/self/ns/mnt");
 	c->self_tgid = getpid();
 	for (int i = 0; i < EV__MAX; i++) {
 		if (!o->events[i])

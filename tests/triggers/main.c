@@ -423,6 +423,12 @@ int main(int argc, char **argv)
 	wait_for_go();
 	t->run(argc - 1, argv + 1);
 	report(t->name);
+	/*
+	 * Symbolic links in arguments are looked up after the fact, below the root of a live process
+	 * (docs/manual, Paths): these triggers live as long as a container's first process does.
+	 */
+	if (!strncmp(t->name, "file.", 5))
+		usleep(300000);
 	wait_for_go(); /* the harness looks at what is still there */
 	return 0;
 }
