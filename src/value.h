@@ -17,7 +17,7 @@ enum value_form {
 
 /*
  * Appends the field's value. Returns false, and appends nothing, when the value is absent: an empty
- * reference, and 0 where the type has no zero: err, sig, pid, time, dev, fstype, pathflags.
+ * reference, and 0 where the type has no zero: err, sig, pid, id, ino, time, dev, fstype, pathflags.
  */
 bool value_format(struct buf *b, const struct record *r, const struct field_desc *f,
 		  enum value_form form);
