@@ -24,7 +24,14 @@ $(TRIGGER): $(wildcard tests/triggers/*.c tests/triggers/*.h)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -static -O1 -g -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -o $@ $(filter %.c,$^) -lpthread
 
--include $(UNIT_TESTS:=.d)
+BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/tests/bench/%,$(wildcard tests/bench/*.c))
+
+$(BUILD)/tests/bench/%: tests/bench/%.c $(LIBRARY)
+	$(call say,BENCH,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d $(ALL_LDFLAGS) -o $@ $< $(LIBRARY) $(LDLIBS)
+
+-include $(UNIT_TESTS:=.d) $(BENCHES:=.d)
 
 .PHONY: test
 test: ## install what is missing, run every test (root; some minutes)
@@ -55,6 +62,10 @@ lint: all ## clang-format, clang-tidy, cppcheck, shellcheck, codespell, layering
 .PHONY: fuzz
 fuzz: $(FUZZERS) ## run the fuzzers; FUZZ_SECONDS=5 each
 	$(Q)tests/run.sh fuzz
+
+.PHONY: bench-format
+bench-format: $(BUILD)/tests/bench/bench_format ## events a second that JSON, text and CSV take
+	$(Q)$<
 
 .PHONY: format
 format: ## let clang-format have its way
