@@ -10,7 +10,7 @@
  *
  *	connect(2)    CLOSE -> SYN_SENT             `socks`: who, since when
  *	              SYN_SENT -> ESTABLISHED       tcp.connect
- *	              SYN_SENT -> CLOSE             tcp.connect with errno, now or at the exit of connect(2)
+ *	              SYN_SENT -> CLOSE             tcp.connect with errno, now or at the call's exit
  *	listener      SYN_RECV -> ESTABLISHED       `socks`: the listener's cgroup, no process
  *	accept(2)     exit                          tcp.accept; `socks`: who
  *	              any of these -> CLOSE          tcp.close
@@ -95,7 +95,7 @@ struct {
 	__type(value, struct ended);
 } socks_ended SEC(".maps");
 
-/* Attempts that failed inside connect(2) with nothing in sk_err: its exit has the errno. Key: tid. */
+/* Attempts that failed in connect(2) with nothing in sk_err: its exit has the errno. Key: tid. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 1024);
@@ -199,7 +199,8 @@ __inline_always void ends_of(struct ev_tcp_accept *e, struct sock *sk)
 }
 
 /* The peer as a struct sockaddr in user memory names it; false when there is none. */
-__inline_always bool ends_user_peer(struct ev_tcp_accept *e, struct sock *sk, const void *uaddr, int len)
+__inline_always bool ends_user_peer(struct ev_tcp_accept *e, struct sock *sk, const void *uaddr,
+				    int len)
 {
 	struct {
 		__u16 family;
@@ -220,7 +221,7 @@ __inline_always bool ends_user_peer(struct ev_tcp_accept *e, struct sock *sk, co
 	return true;
 }
 
-/* The cgroup of the task that made the socket (of its listener, for one to be accepted); 0: not known. */
+/* The cgroup of the task that made the socket (or its listener); 0: not known. */
 __inline_always __u64 sock_cgroup(struct sock *sk)
 {
 	struct sock_cgroup_data___val *old;
@@ -265,7 +266,7 @@ __inline_always struct sock *file_inet(struct file *f)
 
 /* ---- records ---- */
 
-/* One CPU registers one socket at a time: the time and the CPU's number are never the same twice. */
+/* One CPU registers one socket at a time: time and CPU are never the same twice. */
 __inline_always __u64 conn_new_id(__u64 now)
 {
 	return now << 10 | (bpf_get_smp_processor_id() & 1023);
@@ -316,7 +317,8 @@ __inline_always bool wanted(const struct ev_hdr *h, __u32 type)
 	return ev_enabled(type) && filter_task(h->pid, h->uid, h->comm);
 }
 
-__inline_always void connect_fill(struct ev_tcp_connect *e, struct sock *sk, const struct conn *c, int err)
+__inline_always void connect_fill(struct ev_tcp_connect *e, struct sock *sk, const struct conn *c,
+				  int err)
 {
 	conn_header(&e->hdr, c, EV_tcp_connect, sizeof(*e));
 	ends_of(ENDS(e), sk);
@@ -353,7 +355,8 @@ __inline_always void close_bytes(struct ev_tcp_close *e, struct sock *sk, __u32 
 	if (fin_queued(state) && next == BPF_CORE_READ(tp, write_seq))
 		sent--;
 	e->outgoing = !!(flags & CONN_OUTGOING);
-	if (flags & CONN_FOUND)	/* the SYN in `sent` tells; true unless the local queue refused something */
+	/* not seen from the beginning: the SYN in `sent` tells, unless the local queue refused something */
+	if (flags & CONN_FOUND)
 		e->outgoing = sent == BPF_CORE_READ(tp, bytes_sent) - BPF_CORE_READ(tp, bytes_retrans) + 1;
 	if (e->outgoing && sent)
 		sent--;
@@ -363,7 +366,8 @@ __inline_always void close_bytes(struct ev_tcp_close *e, struct sock *sk, __u32 
 		e->received--;
 }
 
-__inline_always void close_fill(struct ev_tcp_close *e, struct sock *sk, const struct conn *c, __u32 state)
+__inline_always void close_fill(struct ev_tcp_close *e, struct sock *sk, const struct conn *c,
+				__u32 state)
 {
 	struct tcp_sock *tp = (struct tcp_sock *)sk;
 
@@ -530,9 +534,9 @@ __inline_always bool state_changes(struct sock *sk, int old, int new)
 
 /*
  * A softirq may come on top of this program with a change of another socket. Since 6.1 the kernel
- * does not run a program that is running already on the CPU: the change would be missed. So there is a
- * second one behind it, which does what the first has not done. (The two are never both skipped:
- * states change in tasks and in softirqs, and a softirq is not interrupted by another.)
+ * does not run a program that is running already on the CPU: the change would be missed. So there
+ * is a second one behind it, which does what the first has not done. (The two are never both
+ * skipped: states change in tasks and in softirqs, and no softirq interrupts another.)
  */
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(tcp_state, struct sock *sk, int old, int new)
@@ -731,7 +735,8 @@ int tcp_existing(struct bpf_iter__task_file *ctx)
 		return 0;
 	protocol = sock_protocol(sk);
 	state = sock_state(sk);
-	if (state == TCP_CLOSE || !(protocol == IPPROTO_TCP || (protocol == IPPROTO_MPTCP && state == TCP_LISTEN)))
+	if (state == TCP_CLOSE || (protocol != IPPROTO_TCP &&
+				   !(protocol == IPPROTO_MPTCP && state == TCP_LISTEN)))
 		return 0;
 	ev_header_of(&c.owner, EV_tcp_existing, sizeof(e), task);
 	c.id = conn_new_id(c.owner.time);
