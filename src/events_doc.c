@@ -70,7 +70,12 @@ void events_doc_markdown(struct buf *b)
 		   "Keys are dotted here, in CSV and in rules; in JSON they nest: `file.path` is `.file.path` to jq.\n"
 		   "A field that has no value is left out. Strings are UTF-8; a byte that is not is shown as the\n"
 		   "character U+F700 + byte, and so is each byte of a character U+F700 to U+F7FF that was there, so that\n"
-		   "the way back is exact. Control characters are escaped, as `\\u001b`.\n\n## Every event\n");
+		   "the way back is exact. Control characters are escaped, as `\\u001b`, and so are the marks that\n"
+		   "reverse or hide text on a terminal.\n\n"
+		   "In CSV, a file per event, an absent value is an empty cell and an empty set is `-`; sets are joined\n"
+		   "by `|`, and a command line is quoted as a shell reads it. Text is escaped as in JSON but for `\"`, which\n"
+		   "RFC 4180 doubles. Cells are what the container wrote: a spreadsheet may take one that begins with `=`,\n"
+		   "`+`, `-` or `@` for a formula, so import the columns as text.\n\n## Every event\n");
 	markdown_head(b);
 	for (unsigned int i = 0; i < any->nr; i++)
 		if (!any->col[i].field)
