@@ -57,16 +57,16 @@ struct {
  * interrupts another one on the same CPU (socket states in softirq, signals from timers) builds
  * on its stack. `busy` turns what would still be a clash into a counted loss.
  */
-#define SCRATCH_TAIL	16384	/* strings begin below this offset */
+#define SCRATCH_TAIL 16384 /* strings begin below this offset */
 struct scratch {
 	__u32 busy;
-	__u32 off;		/* where the next string goes */
+	__u32 off; /* where the next string goes */
 	/* path_walk: the state of a walk is kept here, where the verifier does not follow it */
-	__u64 walk_dentry, walk_mnt;		/* where it is */
-	__u64 walk_ns;				/* the mount namespace whose root it looks for */
-	__u32 walk_mount;			/* bytes that belong to the file's own mount */
-	__u32 walk_crossed;			/* has left the file's own mount */
-	__u32 walk_flags;			/* enum ev_pathflags */
+	__u64 walk_dentry, walk_mnt; /* where it is */
+	__u64 walk_ns; /* the mount namespace whose root it looks for */
+	__u32 walk_mount; /* bytes that belong to the file's own mount */
+	__u32 walk_crossed; /* has left the file's own mount */
+	__u32 walk_flags; /* enum ev_pathflags */
 	__u32 walk_begin;
 	__u8 buf[EV_MAX_LEN];
 };
@@ -82,10 +82,10 @@ struct {
  * For lengths that were checked already: clang knows that @mask (all ones) changes nothing and
  * would leave it out, but the verifier does not remember the check. @x is hidden from clang.
  */
-#define bound(x, mask)                    \
-	do {                              \
-		asm volatile("" : "+r"(x)); \
-		(x) &= (mask);            \
+#define bound(x, mask)                                                                             \
+	do {                                                                                       \
+		asm volatile("" : "+r"(x));                                                        \
+		(x) &= (mask);                                                                     \
 	} while (0)
 
 /* ---- filter ---- */
@@ -154,7 +154,7 @@ __inline_always __u32 task_vpid(struct task_struct *t)
 	__u32 level = BPF_CORE_READ(pid, level);
 	struct upid up = {};
 
-	if (level > 32)	/* MAX_PID_NS_LEVEL */
+	if (level > 32) /* MAX_PID_NS_LEVEL */
 		return 0;
 	bpf_core_read(&up, sizeof(up), &pid->numbers[level]);
 	return up.nr;

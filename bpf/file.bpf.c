@@ -8,27 +8,27 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-#define O_WRONLY	01
-#define O_CREAT		0100
-#define O_EXCL		0200
-#define O_NOCTTY	0400
-#define O_TRUNC		01000
-#define O_CLOEXEC	02000000
+#define O_WRONLY  01
+#define O_CREAT	  0100
+#define O_EXCL	  0200
+#define O_NOCTTY  0400
+#define O_TRUNC	  01000
+#define O_CLOEXEC 02000000
 #if defined(__TARGET_ARCH_x86)
-#define O_LARGEFILE	0100000
-#define O_NOFOLLOW	0400000
+#define O_LARGEFILE 0100000
+#define O_NOFOLLOW  0400000
 #elif defined(__TARGET_ARCH_arm64)
-#define O_LARGEFILE	0400000
-#define O_NOFOLLOW	0100000
+#define O_LARGEFILE 0400000
+#define O_NOFOLLOW  0100000
 #endif
-#ifndef __NR_fchmodat2	/* newer than the headers of Debian 12 */
-#define __NR_fchmodat2		452
+#ifndef __NR_fchmodat2 /* newer than the headers of Debian 12 */
+#define __NR_fchmodat2 452
 #endif
-#define AT_SYMLINK_NOFOLLOW	0x100
-#define AT_REMOVEDIR		0x200
-#define AT_SYMLINK_FOLLOW	0x400
-#define MOVE_MOUNT_T_SYMLINKS	0x10
-#define UMOUNT_NOFOLLOW		8
+#define AT_SYMLINK_NOFOLLOW   0x100
+#define AT_REMOVEDIR	      0x200
+#define AT_SYMLINK_FOLLOW     0x400
+#define MOVE_MOUNT_T_SYMLINKS 0x10
+#define UMOUNT_NOFOLLOW	      8
 
 /* ---- which open file is it ---- */
 
@@ -46,7 +46,7 @@ struct file_ident {
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 65536);
-	__type(key, __u64);	/* address of the struct file */
+	__type(key, __u64); /* address of the struct file */
 	__type(value, struct file_ident);
 } file_ids SEC(".maps");
 
@@ -83,7 +83,9 @@ static __always_inline __u64 ident_find(struct file *f)
 	if (!have)
 		return 0;
 	ident_of(&now, f);
-	return have->dentry == now.dentry && have->mnt == now.mnt && have->inode == now.inode ? have->id : 0;
+	return have->dentry == now.dentry && have->mnt == now.mnt && have->inode == now.inode
+		       ? have->id
+		       : 0;
 }
 
 static __always_inline __u64 ident_give(struct file *f)
@@ -107,13 +109,13 @@ static __always_inline void ident_forget(struct file *f)
 static __always_inline __u32 mode_kind(__u32 mode)
 {
 	switch (mode & S_IFMT) {
-	case S_IFREG:	return FILEKIND_REGULAR;
-	case S_IFDIR:	return FILEKIND_DIRECTORY;
-	case S_IFLNK:	return FILEKIND_SYMLINK;
-	case S_IFCHR:	return FILEKIND_CHARDEV;
-	case S_IFBLK:	return FILEKIND_BLOCKDEV;
-	case S_IFIFO:	return FILEKIND_FIFO;
-	case S_IFSOCK:	return FILEKIND_SOCKET;
+	case S_IFREG: return FILEKIND_REGULAR;
+	case S_IFDIR: return FILEKIND_DIRECTORY;
+	case S_IFLNK: return FILEKIND_SYMLINK;
+	case S_IFCHR: return FILEKIND_CHARDEV;
+	case S_IFBLK: return FILEKIND_BLOCKDEV;
+	case S_IFIFO: return FILEKIND_FIFO;
+	case S_IFSOCK: return FILEKIND_SOCKET;
 	}
 	return FILEKIND_OTHER;
 }
@@ -140,9 +142,10 @@ struct file_id {
 	evt_pathflags path_flags;
 };
 
-#define FILE_ID_ASSERT(name) \
-	_Static_assert(__builtin_offsetof(struct ev_file_##name, path_flags) == \
-		       __builtin_offsetof(struct file_id, path_flags), "FILE_ID comes first")
+#define FILE_ID_ASSERT(name)                                                                       \
+	_Static_assert(__builtin_offsetof(struct ev_file_##name, path_flags) ==                    \
+			       __builtin_offsetof(struct file_id, path_flags),                     \
+		       "FILE_ID comes first")
 FILE_ID_ASSERT(open);
 FILE_ID_ASSERT(inherit);
 FILE_ID_ASSERT(io);
@@ -173,9 +176,9 @@ static __always_inline void file_id_fill(struct scratch *s, struct file *f)
 
 struct io_key {
 	__u64 cgroup;
-	__u64 file;	/* identity number; 0: closed by another thread during the call */
+	__u64 file; /* identity number; 0: closed by another thread during the call */
 	__u32 tgid;
-	__u32 start;	/* low bits of the start time; bit 31: set-up phase */
+	__u32 start; /* low bits of the start time; bit 31: set-up phase */
 };
 
 struct {
@@ -214,9 +217,7 @@ static __always_inline void io_add(struct ev_file_io *v, __u32 dir, __u64 bytes)
 		__sync_fetch_and_add(&v->writes, 1);
 		__sync_fetch_and_add(&v->written_bytes, bytes);
 		break;
-	case IO_MMAP:
-		__sync_fetch_and_add(&v->mmaps, 1);
-		break;
+	case IO_MMAP: __sync_fetch_and_add(&v->mmaps, 1); break;
 	}
 }
 
@@ -302,7 +303,8 @@ int BPF_PROG(file_io_exit, struct pt_regs *regs, long ret)
 		io_ends(&ends, &c, ret);
 		for (int i = 0; i < 2; i++)
 			if (ends.end[i].dir && ends.end[i].class <= IO_FILE)
-				io_account((__u64)ends.end[i].file, ends.end[i].dir, ends.end[i].bytes);
+				io_account((__u64)ends.end[i].file, ends.end[i].dir,
+					   ends.end[i].bytes);
 	}
 	sys_next(ctx, EVS_file, c.nr);
 	return 0;
@@ -336,12 +338,10 @@ static __always_inline __u32 open_flags(const struct sys_call *c)
 
 	switch (c->nr) {
 #ifdef __NR_open
-	case __NR_open:
-		return c->a[1];
-	case __NR_creat:
-		return O_CREAT | O_WRONLY | O_TRUNC;
+	case __NR_open: return c->a[1];
+	case __NR_creat: return O_CREAT | O_WRONLY | O_TRUNC;
 #endif
-	case __NR_openat2:	/* struct open_how begins with it */
+	case __NR_openat2: /* struct open_how begins with it */
 		bpf_probe_read_user(&flags, sizeof(flags), (void *)c->a[2]);
 		return flags;
 	}
@@ -353,7 +353,7 @@ static __always_inline void open_argument(struct scratch *s, const struct sys_ca
 	struct file_id *id = (struct file_id *)s->buf;
 	bool at = c->nr == __NR_openat || c->nr == __NR_openat2;
 
-	if (c->nr == __NR_open_by_handle_at)	/* a handle is no path */
+	if (c->nr == __NR_open_by_handle_at) /* a handle is no path */
 		return;
 	id->path_flags = tail_path_at(s, &id->path, at ? (int)c->a[0] : EV_AT_FDCWD,
 				      (void *)(at ? c->a[1] : c->a[0]));
@@ -375,7 +375,8 @@ static __always_inline void open_created(struct file *f)
 	ev_end(s, false);
 }
 
-static __always_inline void open_fill(struct ev_file_open *e, struct file *f, __u32 flags, bool created)
+static __always_inline void open_fill(struct ev_file_open *e, struct file *f, __u32 flags,
+				      bool created)
 {
 	e->kind = file_kind(f);
 	e->mode = BPF_CORE_READ(f, f_inode, i_mode) & 07777;
@@ -417,12 +418,12 @@ int BPF_PROG(file_open, struct pt_regs *regs, long ret)
 			open_fill(e, f, flags, created);
 			e->file = io ? ident_give(f) : 0;
 			file_id_fill(s, f);
-		} else {	/* it failed, or another thread has closed it already */
+		} else { /* it failed, or another thread has closed it already */
 			open_argument(s, &c, flags);
 		}
 		ev_end(s, false);
 	} else if (f && io) {
-		ident_forget(f);	/* whoever uses it first tells what it is */
+		ident_forget(f); /* whoever uses it first tells what it is */
 	}
 	if (created)
 		open_created(f);
@@ -434,33 +435,24 @@ int BPF_PROG(file_open, struct pt_regs *regs, long ret)
 
 /* How a call names its file, and where its other arguments begin. */
 enum form {
-	BY_PATH,	/* path, ... */
-	BY_AT,		/* directory, path, ... */
-	BY_FD,		/* descriptor, ... */
+	BY_PATH, /* path, ... */
+	BY_AT, /* directory, path, ... */
+	BY_FD, /* descriptor, ... */
 };
 
 static const volatile __u8 forms[EV_NR_SYSCALLS] = {
-	[__NR_mknodat]		= BY_AT,
-	[__NR_renameat]		= BY_AT,
-	[__NR_renameat2]	= BY_AT,
-	[__NR_unlinkat]		= BY_AT,
-	[__NR_mkdirat]		= BY_AT,
-	[__NR_linkat]		= BY_AT,
-	[__NR_fchmodat]		= BY_AT,
-	[__NR_fchownat]		= BY_AT,
-	[__NR_open_tree]	= BY_AT,
-	[__NR_fchmodat2]	= BY_AT,
-	[__NR_mount_setattr]= BY_AT,
-	[__NR_fchmod]		= BY_FD,
-	[__NR_fchown]		= BY_FD,
-	[__NR_ftruncate]	= BY_FD,
+	[__NR_mknodat] = BY_AT,	  [__NR_renameat] = BY_AT,	[__NR_renameat2] = BY_AT,
+	[__NR_unlinkat] = BY_AT,  [__NR_mkdirat] = BY_AT,	[__NR_linkat] = BY_AT,
+	[__NR_fchmodat] = BY_AT,  [__NR_fchownat] = BY_AT,	[__NR_open_tree] = BY_AT,
+	[__NR_fchmodat2] = BY_AT, [__NR_mount_setattr] = BY_AT, [__NR_fchmod] = BY_FD,
+	[__NR_fchown] = BY_FD,	  [__NR_ftruncate] = BY_FD,
 };
 
 struct target {
 	__u32 form;
-	int fd;			/* of the file, or of the directory */
+	int fd; /* of the file, or of the directory */
 	const void *path;
-	__u64 rest[3];		/* the arguments after that */
+	__u64 rest[3]; /* the arguments after that */
 };
 
 static __always_inline void target_read(struct target *t, const struct sys_call *c)
@@ -533,7 +525,8 @@ int BPF_PROG(file_create, struct pt_regs *regs, long ret)
 }
 
 /* The second name of rename and link: rest[0] is the path, or its directory and rest[1] the path. */
-static __always_inline __u32 second_path(struct scratch *s, struct ev_ref *ref, const struct target *t)
+static __always_inline __u32 second_path(struct scratch *s, struct ev_ref *ref,
+					 const struct target *t)
 {
 	bool at = t->form == BY_AT;
 
@@ -589,7 +582,8 @@ int BPF_PROG(file_link, struct pt_regs *regs, long ret)
 }
 
 /* unlink, rmdir, and unlinkat, which is both: the records are alike. */
-_Static_assert(sizeof(struct ev_file_unlink) == sizeof(struct ev_file_rmdir), "one program makes both");
+_Static_assert(sizeof(struct ev_file_unlink) == sizeof(struct ev_file_rmdir),
+	       "one program makes both");
 
 SEC("tp_btf/sys_exit")
 int BPF_PROG(file_unlink, struct pt_regs *regs, long ret)
@@ -753,7 +747,8 @@ int BPF_PROG(file_truncate, struct pt_regs *regs, long ret)
 /* ---- mounts ---- */
 
 /* mount(2) and the calls like it name what is mounted, and where. */
-static __always_inline void mount_fill(struct scratch *s, struct ev_file_mount *e, const struct sys_call *c)
+static __always_inline void mount_fill(struct scratch *s, struct ev_file_mount *e,
+				       const struct sys_call *c)
 {
 	int at = EV_AT_FDCWD;
 	const void *path = NULL;
@@ -766,7 +761,7 @@ static __always_inline void mount_fill(struct scratch *s, struct ev_file_mount *
 		tail_ustr(s, &e->source, (void *)c->a[0]);
 		tail_ustr(s, &e->type, (void *)c->a[2]);
 		break;
-	case __NR_pivot_root:	/* the new root; the source is where the old one goes */
+	case __NR_pivot_root: /* the new root; the source is where the old one goes */
 		path = (void *)c->a[0];
 		tail_ustr(s, &e->source, (void *)c->a[1]);
 		break;

@@ -27,22 +27,22 @@ enum io_dir {
 	IO_READ,
 	IO_WRITE,
 	IO_MMAP,
-	IO_EITHER,	/* in the table only: the way the descriptor is open for */
+	IO_EITHER, /* in the table only: the way the descriptor is open for */
 };
 
 /* Whose end it is. */
 enum io_class {
-	IO_GONE,	/* closed by another thread during the call */
-	IO_FILE,	/* regular files, directories, devices, anonymous files without another owner */
-	IO_IPC,		/* pipes, FIFOs, POSIX queues, eventfd, signalfd, sockets that are not inet */
-	IO_NET,		/* AF_INET and AF_INET6 sockets */
+	IO_GONE, /* closed by another thread during the call */
+	IO_FILE, /* regular files, directories, devices, anonymous files without another owner */
+	IO_IPC, /* pipes, FIFOs, POSIX queues, eventfd, signalfd, sockets that are not inet */
+	IO_NET, /* AF_INET and AF_INET6 sockets */
 };
 
 struct io_end {
 	struct file *file;
 	__u64 bytes;
-	__u32 dir;	/* enum io_dir; IO_NONE: this end is not there */
-	__u32 class;	/* enum io_class */
+	__u32 dir; /* enum io_dir; IO_NONE: this end is not there */
+	__u32 class; /* enum io_class */
 };
 
 struct io_ends {
@@ -51,66 +51,66 @@ struct io_ends {
 
 /* What a call does with which of its arguments. How it tells the bytes: as its result, unless... */
 enum io_result {
-	IO_BYTES,	/* ... it does */
-	IO_NO_BYTES,	/* names of a directory, a mapping: no bytes of a file */
-	IO_MESSAGES,	/* it tells messages, and leaves their lengths in a struct mmsghdr[] */
-	IO_LENGTH,	/* it tells 0, and moved argument 2 */
+	IO_BYTES, /* ... it does */
+	IO_NO_BYTES, /* names of a directory, a mapping: no bytes of a file */
+	IO_MESSAGES, /* it tells messages, and leaves their lengths in a struct mmsghdr[] */
+	IO_LENGTH, /* it tells 0, and moved argument 2 */
 };
 
 struct io_shape {
-	__u8 dir, arg;		/* first end: enum io_dir, which argument is its descriptor */
-	__u8 dir2, arg2;	/* second end */
-	__u8 result;		/* enum io_result */
+	__u8 dir, arg; /* first end: enum io_dir, which argument is its descriptor */
+	__u8 dir2, arg2; /* second end */
+	__u8 result; /* enum io_result */
 };
 
 static const volatile struct io_shape io_shapes[EV_NR_SYSCALLS] = {
-	[__NR_read]		= { .dir = IO_READ },
-	[__NR_pread64]		= { .dir = IO_READ },
-	[__NR_readv]		= { .dir = IO_READ },
-	[__NR_preadv]		= { .dir = IO_READ },
-	[__NR_preadv2]		= { .dir = IO_READ },
-	[__NR_recvfrom]		= { .dir = IO_READ },
-	[__NR_recvmsg]		= { .dir = IO_READ },
-	[__NR_recvmmsg]		= { .dir = IO_READ, .result = IO_MESSAGES },
-	[__NR_mq_timedreceive]	= { .dir = IO_READ },
-	[__NR_getdents64]	= { .dir = IO_READ, .result = IO_NO_BYTES },
+	[__NR_read] = {.dir = IO_READ},
+	[__NR_pread64] = {.dir = IO_READ},
+	[__NR_readv] = {.dir = IO_READ},
+	[__NR_preadv] = {.dir = IO_READ},
+	[__NR_preadv2] = {.dir = IO_READ},
+	[__NR_recvfrom] = {.dir = IO_READ},
+	[__NR_recvmsg] = {.dir = IO_READ},
+	[__NR_recvmmsg] = {.dir = IO_READ, .result = IO_MESSAGES},
+	[__NR_mq_timedreceive] = {.dir = IO_READ},
+	[__NR_getdents64] = {.dir = IO_READ, .result = IO_NO_BYTES},
 #ifdef __NR_getdents
-	[__NR_getdents]		= { .dir = IO_READ, .result = IO_NO_BYTES },
+	[__NR_getdents] = {.dir = IO_READ, .result = IO_NO_BYTES},
 #endif
-	[__NR_write]		= { .dir = IO_WRITE },
-	[__NR_pwrite64]		= { .dir = IO_WRITE },
-	[__NR_writev]		= { .dir = IO_WRITE },
-	[__NR_pwritev]		= { .dir = IO_WRITE },
-	[__NR_pwritev2]		= { .dir = IO_WRITE },
-	[__NR_sendto]		= { .dir = IO_WRITE },
-	[__NR_sendmsg]		= { .dir = IO_WRITE },
-	[__NR_sendmmsg]		= { .dir = IO_WRITE, .result = IO_MESSAGES },
-	[__NR_mq_timedsend]	= { .dir = IO_WRITE, .result = IO_LENGTH },
-	[__NR_vmsplice]		= { .dir = IO_EITHER },
-	[__NR_sendfile]		= { IO_WRITE, 0, IO_READ, 1, IO_BYTES },
-	[__NR_copy_file_range]	= { IO_READ, 0, IO_WRITE, 2, IO_BYTES },
-	[__NR_splice]		= { IO_READ, 0, IO_WRITE, 2, IO_BYTES },
-	[__NR_tee]		= { IO_READ, 0, IO_WRITE, 1, IO_BYTES },	/* what is read stays in the pipe */
-	[__NR_mmap]		= { .dir = IO_MMAP, .arg = 4, .result = IO_NO_BYTES },
+	[__NR_write] = {.dir = IO_WRITE},
+	[__NR_pwrite64] = {.dir = IO_WRITE},
+	[__NR_writev] = {.dir = IO_WRITE},
+	[__NR_pwritev] = {.dir = IO_WRITE},
+	[__NR_pwritev2] = {.dir = IO_WRITE},
+	[__NR_sendto] = {.dir = IO_WRITE},
+	[__NR_sendmsg] = {.dir = IO_WRITE},
+	[__NR_sendmmsg] = {.dir = IO_WRITE, .result = IO_MESSAGES},
+	[__NR_mq_timedsend] = {.dir = IO_WRITE, .result = IO_LENGTH},
+	[__NR_vmsplice] = {.dir = IO_EITHER},
+	[__NR_sendfile] = {IO_WRITE, 0, IO_READ, 1, IO_BYTES},
+	[__NR_copy_file_range] = {IO_READ, 0, IO_WRITE, 2, IO_BYTES},
+	[__NR_splice] = {IO_READ, 0, IO_WRITE, 2, IO_BYTES},
+	[__NR_tee] = {IO_READ, 0, IO_WRITE, 1, IO_BYTES}, /* what is read stays in the pipe */
+	[__NR_mmap] = {.dir = IO_MMAP, .arg = 4, .result = IO_NO_BYTES},
 };
 
 /* include/linux/fs.h, uapi/linux/stat.h, uapi/linux/magic.h */
-#define FMODE_READ		0x1
-#define FMODE_WRITE		0x2
-#define FMODE_CREATED		0x100000
-#define S_IFMT			0170000
-#define S_IFSOCK		0140000
-#define S_IFLNK			0120000
-#define S_IFREG			0100000
-#define S_IFBLK			0060000
-#define S_IFDIR			0040000
-#define S_IFCHR			0020000
-#define S_IFIFO			0010000
-#define ANON_INODE_FS_MAGIC	0x09041934
-#define MQUEUE_MAGIC		0x19800202
-#define AF_INET			2
-#define AF_INET6		10
-#define MAP_ANONYMOUS		0x20
+#define FMODE_READ	    0x1
+#define FMODE_WRITE	    0x2
+#define FMODE_CREATED	    0x100000
+#define S_IFMT		    0170000
+#define S_IFSOCK	    0140000
+#define S_IFLNK		    0120000
+#define S_IFREG		    0100000
+#define S_IFBLK		    0060000
+#define S_IFDIR		    0040000
+#define S_IFCHR		    0020000
+#define S_IFIFO		    0010000
+#define ANON_INODE_FS_MAGIC 0x09041934
+#define MQUEUE_MAGIC	    0x19800202
+#define AF_INET		    2
+#define AF_INET6	    10
+#define MAP_ANONYMOUS	    0x20
 
 /* The socket behind a file whose inode is S_IFSOCK. */
 __inline_always struct sock *file_sock(struct file *f)
@@ -128,7 +128,8 @@ __inline_always bool anon_is_ipc(struct file *f)
 
 	__builtin_memcpy(want, names, sizeof(want));
 	bpf_probe_read_kernel_str(name, 12, BPF_CORE_READ(f, f_path.dentry, d_name.name));
-	return (name[0] == want[0] && name[1] == want[1]) || (name[0] == want[2] && name[1] == want[3]);
+	return (name[0] == want[0] && name[1] == want[1]) ||
+	       (name[0] == want[2] && name[1] == want[3]);
 }
 
 /* A function of its own: verified once, and its result does not multiply the states of callers. */
@@ -139,13 +140,11 @@ __attribute__((noinline)) int io_class(__u64 file)
 	__u64 magic = BPF_CORE_READ(inode, i_sb, s_magic);
 	__u16 family;
 
-	if (magic == ANON_INODE_FS_MAGIC)	/* its mode is 0, or S_IFREG from 6.16 on */
+	if (magic == ANON_INODE_FS_MAGIC) /* its mode is 0, or S_IFREG from 6.16 on */
 		return anon_is_ipc(f) ? IO_IPC : IO_FILE;
 	switch (BPF_CORE_READ(inode, i_mode) & S_IFMT) {
-	case S_IFIFO:
-		return IO_IPC;
-	case S_IFREG:
-		return magic == MQUEUE_MAGIC ? IO_IPC : IO_FILE;
+	case S_IFIFO: return IO_IPC;
+	case S_IFREG: return magic == MQUEUE_MAGIC ? IO_IPC : IO_FILE;
 	case S_IFSOCK:
 		family = BPF_CORE_READ(file_sock(f), __sk_common.skc_family);
 		return family == AF_INET || family == AF_INET6 ? IO_NET : IO_IPC;
@@ -199,7 +198,7 @@ __inline_always void io_end_fill(struct io_end *end, __u32 dir, int fd, __u64 by
 	end->file = f;
 	if (f)
 		end->class = io_class((__u64)f);
-	if (dir == IO_EITHER)	/* vmsplice(2): fs/splice.c asks in this order */
+	if (dir == IO_EITHER) /* vmsplice(2): fs/splice.c asks in this order */
 		end->dir = BPF_CORE_READ(f, f_mode) & FMODE_WRITE ? IO_WRITE : IO_READ;
 }
 

@@ -33,8 +33,8 @@ static __always_inline __u32 current_start(void)
 
 /* ---- channels: what goes through pipes, unix sockets, queues, eventfds ---- */
 
-#define PIPEFS_MAGIC	0x50495045
-#define AF_NETLINK	16
+#define PIPEFS_MAGIC 0x50495045
+#define AF_NETLINK   16
 
 /*
  * A channel is its inode, not the open file: both ends of a pipe, and each opening of a FIFO, sum up
@@ -67,22 +67,22 @@ struct {
 
 struct channel {
 	struct file *file;
-	struct sock *sk;	/* of a unix socket */
-	__u64 object;		/* with ino, what tells it from all others */
+	struct sock *sk; /* of a unix socket */
+	__u64 object; /* with ino, what tells it from all others */
 	__u64 ino;
-	__u32 kind;		/* enum ev_ipckind */
+	__u32 kind; /* enum ev_ipckind */
 };
 
 /* eventfds and signalfds share one inode: they are what the file's private data says. */
 static __always_inline void channel_anon(struct channel *ch)
 {
-	struct file *f = ch->file;	/* BPF_CORE_READ(ch->file, …) would relocate struct channel */
+	struct file *f = ch->file; /* BPF_CORE_READ(ch->file, …) would relocate struct channel */
 	struct eventfd_ctx *ctx = BPF_CORE_READ(f, private_data);
 	char first = 0;
 
 	bpf_probe_read_kernel(&first, 1, BPF_CORE_READ(f, f_path.dentry, d_name.name) + 1);
 	ch->object = (__u64)ctx;
-	if (first == 'e') {	/* "[eventfd]" */
+	if (first == 'e') { /* "[eventfd]" */
 		ch->kind = IPCKIND_EVENTFD;
 		ch->ino = BPF_CORE_READ(ctx, id);
 	} else {
@@ -150,8 +150,13 @@ static __always_inline __u32 channel_to(const struct sys_call *c, __u64 *to)
 static __always_inline __u32 channel_destination(struct scratch *s, struct ev_ref *ref, __u64 to,
 						 __u32 len)
 {
-	struct { __u64 name; __u32 len; } m = {};	/* begin of struct msghdr */
-	struct { __u32 name, len; } m32 = {};		/* ... of the compat ABI's */
+	struct {
+		__u64 name;
+		__u32 len;
+	} m = {}; /* begin of struct msghdr */
+	struct {
+		__u32 name, len;
+	} m32 = {}; /* ... of the compat ABI's */
 
 	if (len == TO_MSGHDR) {
 		bpf_probe_read_user(&m, sizeof(m), (void *)to);
@@ -231,7 +236,7 @@ static __always_inline void io_retire(struct ev_ipc_io *old, const struct io_key
 				      struct ev_ipc_io *room)
 {
 	*room = *old;
-	if (bpf_map_delete_elem(&ipc_io, k) == 0)	/* by one CPU only */
+	if (bpf_map_delete_elem(&ipc_io, k) == 0) /* by one CPU only */
 		ev_output(room, EV_ipc_io, sizeof(*room), false);
 }
 
@@ -239,7 +244,8 @@ static __always_inline void io_retire(struct ev_ipc_io *old, const struct io_key
  * Counts a call on a channel; the first one of a process announces it. A function of its own, with
  * numbers for arguments: verified once, and its stack is apart from the callers'.
  */
-__attribute__((noinline)) int channel_count(__u64 file, __u32 dir, __u64 bytes, __u64 to, __u32 to_len)
+__attribute__((noinline)) int channel_count(__u64 file, __u32 dir, __u64 bytes, __u64 to,
+					    __u32 to_len)
 {
 	struct ev_ipc_io *v, *old;
 	struct io_key k = {};
@@ -255,7 +261,7 @@ __attribute__((noinline)) int channel_count(__u64 file, __u32 dir, __u64 bytes, 
 	old = bpf_map_lookup_elem(&ipc_io, &k);
 	if (old && old->ino == ch.ino) {
 		io_add(old, dir, bytes);
-		if (ch.sk && !old->peer_ino)	/* written to before it was accepted */
+		if (ch.sk && !old->peer_ino) /* written to before it was accepted */
 			old->peer_ino = channel_peer_ino(&ch);
 		return 0;
 	}
@@ -332,7 +338,7 @@ SEC("tp_btf/sys_exit")
 int BPF_PROG(ipc_pipe, struct pt_regs *regs, long ret)
 {
 	struct ev_ipc_pipe e = {};
-	int fds[2] = { -1, -1 };
+	int fds[2] = {-1, -1};
 	struct sys_call c;
 	struct file *f;
 
@@ -354,7 +360,7 @@ int BPF_PROG(ipc_pipe, struct pt_regs *regs, long ret)
 /* bind(2) and listen(2) make the same record of the same socket. */
 _Static_assert(sizeof(struct ev_ipc_unix_bind) == sizeof(struct ev_ipc_unix_listen), "alike");
 _Static_assert(__builtin_offsetof(struct ev_ipc_unix_bind, err) ==
-	       __builtin_offsetof(struct ev_ipc_unix_listen, err),
+		       __builtin_offsetof(struct ev_ipc_unix_listen, err),
 	       "alike");
 
 static __always_inline void unix_named(const struct sys_call *c, __u32 type, long ret)
@@ -406,8 +412,8 @@ int BPF_PROG(ipc_unix_listen, struct pt_regs *regs, long ret)
  * that the caller sees (a socket of the host, mounted into a container) or nothing was connected,
  * what the caller called it.
  */
-static __always_inline __u32 tail_connected(struct scratch *s, struct ev_ref *ref, struct sock *peer,
-					    const struct sys_call *c)
+static __always_inline __u32 tail_connected(struct scratch *s, struct ev_ref *ref,
+					    struct sock *peer, const struct sys_call *c)
 {
 	__u32 off = s->off, flags;
 
@@ -449,13 +455,13 @@ static __always_inline void unix_connected(const struct sys_call *c, int fd, lon
 SEC("tp_btf/sys_exit")
 int BPF_PROG(ipc_unix_connect, struct pt_regs *regs, long ret)
 {
-	int fds[2] = { -1, -1 };
+	int fds[2] = {-1, -1};
 	struct sys_call c;
 
 	sys_read(&c, regs);
 	if (c.nr == __NR_connect)
 		fds[0] = c.a[0];
-	else if (ret == 0)	/* socketpair(2) */
+	else if (ret == 0) /* socketpair(2) */
 		bpf_probe_read_user(fds, sizeof(fds), (void *)c.a[3]);
 	if (!sys_restarts(ret))
 		unix_connected(&c, fds[0], ret);
@@ -498,15 +504,15 @@ int BPF_PROG(ipc_unix_accept, struct pt_regs *regs, long ret)
 
 /* ---- System V ---- */
 
-#define IPC_CREAT	01000
-#define IPC_PRIVATE	0
+#define IPC_CREAT   01000
+#define IPC_PRIVATE 0
 
 struct sysv_key {
 	__u64 cgroup;
 	__u64 key;
 	__u32 tgid;
 	__u32 start;
-	__u32 op;	/* enum ev_sysvop; bit 31: set-up phase */
+	__u32 op; /* enum ev_sysvop; bit 31: set-up phase */
 	__s32 id;
 	__s32 err;
 	__u32 pad;
@@ -538,7 +544,7 @@ struct sysv_call {
 	__u64 key;
 	__u64 bytes;
 	__u32 op;
-	__s32 id;	/* -1: not known */
+	__s32 id; /* -1: not known */
 };
 
 static __always_inline __u32 sysv_op(__u32 nr)
@@ -553,7 +559,8 @@ static __always_inline __u32 sysv_op(__u32 nr)
 	case __NR_msgrcv: return SYSVOP_MSGRCV;
 	case __NR_msgctl: return SYSVOP_MSGCTL;
 	case __NR_semget: return SYSVOP_SEMGET;
-	case __NR_semop: case __NR_semtimedop: return SYSVOP_SEMOP;
+	case __NR_semop:
+	case __NR_semtimedop: return SYSVOP_SEMOP;
 	case __NR_semctl: return SYSVOP_SEMCTL;
 	}
 	return SYSVOP_OTHER;
@@ -597,22 +604,16 @@ static __always_inline void sysv_read(struct sysv_call *v, const struct sys_call
 			v->bytes = c->a[1];
 		break;
 	case SYSVOP_SHMAT:
-	case SYSVOP_SHMDT:
-		sysv_shm_at(v, c, ret);
-		break;
-	case SYSVOP_MSGSND:
-		v->bytes = ok ? c->a[2] : 0;
-		break;
-	case SYSVOP_MSGRCV:
-		v->bytes = ok ? ret : 0;
-		break;
+	case SYSVOP_SHMDT: sysv_shm_at(v, c, ret); break;
+	case SYSVOP_MSGSND: v->bytes = ok ? c->a[2] : 0; break;
+	case SYSVOP_MSGRCV: v->bytes = ok ? ret : 0; break;
 	}
 }
 
 static __always_inline void sysv_add(struct ev_ipc_sysv *v, const struct sysv_call *call)
 {
 	__sync_fetch_and_add(&v->count, 1);
-	if (call->op != SYSVOP_SHMGET)		/* asked for again, a segment does not grow */
+	if (call->op != SYSVOP_SHMGET) /* asked for again, a segment does not grow */
 		__sync_fetch_and_add(&v->bytes, call->bytes);
 }
 
@@ -670,30 +671,31 @@ int BPF_PROG(ipc_sysv_count, struct pt_regs *regs, long ret)
 /* ---- signals ---- */
 
 /* si_code, uapi/asm-generic/siginfo.h */
-#define SI_USER		0
-#define SI_KERNEL	0x80
-#define SI_QUEUE	-1
-#define SI_MESGQ	-3
-#define SI_TKILL	-6
-#define CLD_EXITED	1
-#define CLD_CONTINUED	6
+#define SI_USER	      0
+#define SI_KERNEL     0x80
+#define SI_QUEUE      -1
+#define SI_MESGQ      -3
+#define SI_TKILL      -6
+#define CLD_EXITED    1
+#define CLD_CONTINUED 6
 
 /* The native numbers: alike on x86 and arm64. */
-#define SIGILL		4
-#define SIGTRAP		5
-#define SIGBUS		7
-#define SIGFPE		8
-#define SIGSEGV		11
-#define SIGCHLD		17
-#define SIGSYS		31
+#define SIGILL	4
+#define SIGTRAP 5
+#define SIGBUS	7
+#define SIGFPE	8
+#define SIGSEGV 11
+#define SIGCHLD 17
+#define SIGSYS	31
 
 /* `info` is a pointer, or one of these: include/linux/sched/signal.h */
-#define SEND_SIG_NOINFO	0
+#define SEND_SIG_NOINFO 0
 #define SEND_SIG_PRIV	1
 
 struct signal_record {
 	struct ev_ipc_signal e;
-	char comm[EV_COMM_LEN];	/* the tail: this runs in interrupts, where the scratch space may be in use */
+	char comm
+		[EV_COMM_LEN]; /* the tail: this runs in interrupts, where the scratch space may be in use */
 };
 
 static __always_inline __s32 signal_code(__u64 info)
@@ -804,7 +806,7 @@ int BPF_PROG(ipc_signal, int sig)
 	if (signal_is_currents(ctx, sig, args[1], code, target)) {
 		ev_header(&r.e.hdr, EV_ipc_signal, sizeof(r));
 		r.e.sender_cgroup = from;
-		r.e.crosses = from != to;	/* user space knows which of them are one container */
+		r.e.crosses = from != to; /* user space knows which of them are one container */
 	} else {
 		r.e.hdr.type = EV_ipc_signal;
 		r.e.hdr.len = sizeof(r);
@@ -825,8 +827,8 @@ int BPF_PROG(ipc_signal, int sig)
 
 /* ---- into another process ---- */
 
-#define PTRACE_TRACEME	0
-#define PID_FS_MAGIC	0x50494446
+#define PTRACE_TRACEME 0
+#define PID_FS_MAGIC   0x50494446
 
 SEC("tp_btf/sys_exit")
 int BPF_PROG(ipc_ptrace, struct pt_regs *regs, long ret)
@@ -840,9 +842,11 @@ int BPF_PROG(ipc_ptrace, struct pt_regs *regs, long ret)
 		ev_header(&e.hdr, EV_ipc_ptrace, sizeof(e));
 		e.request = c.a[0];
 		e.err = sys_err(ret);
-		if (e.request == PTRACE_TRACEME) {	/* its parent is to trace it; the argument is ignored */
+		if (e.request ==
+		    PTRACE_TRACEME) { /* its parent is to trace it; the argument is ignored */
 			e.target_pid = e.hdr.ppid;
-			e.target_arg = task_vpid_at(BPF_CORE_READ(t, real_parent), task_pid_level(t));
+			e.target_arg =
+				task_vpid_at(BPF_CORE_READ(t, real_parent), task_pid_level(t));
 		} else {
 			e.target_arg = c.a[1];
 			e.target_pid = vpid_tgid(e.target_arg);

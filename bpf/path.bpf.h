@@ -11,9 +11,9 @@
 
 #include "ev.bpf.h"
 
-#define PATH_STEPS	100	/* names and mounts in one call of path_walk() */
-#define PATH_ROUNDS	24	/* calls: 4096 bytes hold 2048 names */
-#define PATH_LIMIT	4096	/* bytes; longer paths lose their beginning, and say so */
+#define PATH_STEPS  100 /* names and mounts in one call of path_walk() */
+#define PATH_ROUNDS 24 /* calls: 4096 bytes hold 2048 names */
+#define PATH_LIMIT  4096 /* bytes; longer paths lose their beginning, and say so */
 
 enum walk { WALK_ON, WALK_END };
 
@@ -32,7 +32,7 @@ __inline_always enum walk walk_cross(struct scratch *s)
 		s->walk_crossed = 1;
 		s->walk_mount = s->off - s->walk_begin;
 	}
-	if (up == m || !up) {	/* detached, or of another namespace? */
+	if (up == m || !up) { /* detached, or of another namespace? */
 		if ((__u64)BPF_CORE_READ(m, mnt_ns) != s->walk_ns)
 			s->walk_flags |= PATH_UNREACHABLE;
 		return WALK_END;
@@ -52,7 +52,8 @@ __inline_always enum walk walk_step(struct scratch *s)
 	if (vm && d == BPF_CORE_READ(vm, mnt_root))
 		return walk_cross(s);
 	n = off < SCRATCH_TAIL ? bpf_probe_read_kernel_str(&s->buf[off & (SCRATCH_TAIL - 1)], 256,
-							   BPF_CORE_READ(d, d_name.name)) : 0;
+							   BPF_CORE_READ(d, d_name.name))
+			       : 0;
 	if (off >= SCRATCH_TAIL || (n > 0 && off + n - s->walk_begin > PATH_LIMIT)) {
 		s->walk_flags |= PATH_TRUNCATED;
 		return WALK_END;
@@ -60,7 +61,7 @@ __inline_always enum walk walk_step(struct scratch *s)
 	if (n > 0)
 		s->off = off + n;
 	parent = BPF_CORE_READ(d, d_parent);
-	if (parent == d || !parent) {	/* pipes, memfds: not in any tree */
+	if (parent == d || !parent) { /* pipes, memfds: not in any tree */
 		s->walk_flags |= PATH_UNREACHABLE;
 		return WALK_END;
 	}
@@ -114,7 +115,8 @@ __inline_always __u32 path_walk_for(struct scratch *s, struct task_struct *t, st
 	return s->off - s->walk_begin;
 }
 
-__inline_always __u32 path_walk_to_root(struct scratch *s, struct dentry *dentry, struct vfsmount *mnt)
+__inline_always __u32 path_walk_to_root(struct scratch *s, struct dentry *dentry,
+					struct vfsmount *mnt)
 {
 	return path_walk_for(s, (struct task_struct *)bpf_get_current_task(), dentry, mnt);
 }
@@ -131,7 +133,7 @@ __inline_always __u32 tail_path(struct scratch *s, struct ev_ref *ref, struct ev
 	ref->len = len;
 	if (mount) {
 		mount->off = off;
-		mount->len = len - s->walk_mount ?: 1;	/* at the root: "/" */
+		mount->len = len - s->walk_mount ?: 1; /* at the root: "/" */
 	}
 	/* d_unlinked(): unhashed, and not the root of a tree */
 	if (!BPF_CORE_READ(dentry, d_hash.pprev) && BPF_CORE_READ(dentry, d_parent) != dentry)
@@ -139,9 +141,11 @@ __inline_always __u32 tail_path(struct scratch *s, struct ev_ref *ref, struct ev
 	return flags;
 }
 
-__inline_always __u32 tail_file_path(struct scratch *s, struct ev_ref *ref, struct ev_ref *mount, struct file *f)
+__inline_always __u32 tail_file_path(struct scratch *s, struct ev_ref *ref, struct ev_ref *mount,
+				     struct file *f)
 {
-	return tail_path(s, ref, mount, BPF_CORE_READ(f, f_path.dentry), BPF_CORE_READ(f, f_path.mnt));
+	return tail_path(s, ref, mount, BPF_CORE_READ(f, f_path.dentry),
+			 BPF_CORE_READ(f, f_path.mnt));
 }
 
 /* An open file of the current task, or NULL. */
@@ -218,7 +222,8 @@ __inline_always __u32 tail_path_arg(struct scratch *s, struct ev_ref *ref, int d
 	return flags;
 }
 
-__inline_always __u32 tail_path_at(struct scratch *s, struct ev_ref *ref, int dirfd, const void *ustr)
+__inline_always __u32 tail_path_at(struct scratch *s, struct ev_ref *ref, int dirfd,
+				   const void *ustr)
 {
 	return tail_path_arg(s, ref, dirfd, ustr, PATH_LIMIT);
 }

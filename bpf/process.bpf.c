@@ -9,10 +9,10 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-#define PF_EXIT_GROUP		0x00000004	/* SIGNAL_GROUP_EXIT, include/linux/sched/signal.h */
-#define PFA_NO_NEW_PRIVS	1		/* bit of task->atomic_flags */
-#define OVERLAYFS_MAGIC		0x794c7630
-#define ARGV_MAX		8192		/* power of two: bytes of the argument vector that are kept */
+#define PF_EXIT_GROUP	 0x00000004 /* SIGNAL_GROUP_EXIT, include/linux/sched/signal.h */
+#define PFA_NO_NEW_PRIVS 1 /* bit of task->atomic_flags */
+#define OVERLAYFS_MAGIC	 0x794c7630
+#define ARGV_MAX	 8192 /* power of two: bytes of the argument vector that are kept */
 
 /* Name of a task before exec: by the time of sched_process_exec it is gone. Key: tid. */
 struct comm {
@@ -56,7 +56,7 @@ int BPF_PROG(container_cgroup_create, struct cgroup *cgrp, const char *path)
 	parent = kernfs_parent_id(BPF_CORE_READ(cgrp, kn));
 	up = bpf_map_lookup_elem(&cgroups, &parent);
 	if (up && !(up->flags & CG_IGNORED))
-		info.flags = up->flags;		/* inside a container: watched like it */
+		info.flags = up->flags; /* inside a container: watched like it */
 	else if (!cfg.adopt_new)
 		return 0;
 	info.created = bpf_ktime_get_boot_ns();
@@ -135,7 +135,7 @@ int BPF_PROG(process_fork, struct task_struct *child, __u64 clone_flags)
 		bpf_map_update_elem(&setup, &e.child_pid, &e.child_start, BPF_ANY);
 	ev_header(&e.hdr, EV_process_fork, sizeof(e));
 	if (from != to && !cgroup_watched(from))
-		e.hdr.cgroup = to;	/* the runtime is not watched; its child is */
+		e.hdr.cgroup = to; /* the runtime is not watched; its child is */
 	e.child_tid = BPF_CORE_READ(child, pid);
 	e.child_vpid = task_vpid(child);
 	e.child_cgroup = to;
@@ -180,7 +180,8 @@ static __always_inline __u32 exe_flags(struct file *f, struct inode *inode, __u6
 	void *upper = NULL;
 
 	if (magic == OVERLAYFS_MAGIC) {
-		bpf_probe_read_kernel(&upper, sizeof(upper), (void *)inode + bpf_core_type_size(struct inode));
+		bpf_probe_read_kernel(&upper, sizeof(upper),
+				      (void *)inode + bpf_core_type_size(struct inode));
 		flags |= upper ? EXE_UPPER : EXE_LOWER;
 	}
 	bpf_probe_read_kernel_str(name, sizeof(name), BPF_CORE_READ(d, d_name.name));
@@ -206,7 +207,8 @@ static __always_inline bool exec_is_entry(struct task_struct *t, struct ev_cgrou
 	return BPF_CORE_READ(t, nsproxy, mnt_ns, ns.inum) != cfg.host_mnt_ns;
 }
 
-static __always_inline void exec_argv(struct scratch *s, struct ev_process_exec *e, struct task_struct *t)
+static __always_inline void exec_argv(struct scratch *s, struct ev_process_exec *e,
+				      struct task_struct *t)
 {
 	unsigned long begin = BPF_CORE_READ(t, mm, arg_start);
 	unsigned long len = BPF_CORE_READ(t, mm, arg_end) - begin;
@@ -235,8 +237,9 @@ static __always_inline void caps_read(struct task_struct *t, struct ev_process_e
 	bpf_core_read(&e->cap_ambient, 8, &cred->cap_ambient);
 }
 
-static __always_inline void exec_paths(struct scratch *s, struct ev_process_exec *e, struct task_struct *t,
-				       struct linux_binprm *bprm, struct file *exe)
+static __always_inline void exec_paths(struct scratch *s, struct ev_process_exec *e,
+				       struct task_struct *t, struct linux_binprm *bprm,
+				       struct file *exe)
 {
 	const char *filename = BPF_CORE_READ(bprm, filename), *interp = BPF_CORE_READ(bprm, interp);
 	struct dentry *pwd = BPF_CORE_READ(t, fs, pwd.dentry);

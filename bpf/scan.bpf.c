@@ -35,7 +35,8 @@ int process_existing(struct bpf_iter__task *ctx)
 	e->hdr.flags |= EV_F_EXISTING;
 	exe = BPF_CORE_READ(t, mm, exe_file);
 	if (exe)
-		walk_for(s, &e->exe, t, BPF_CORE_READ(exe, f_path.dentry), BPF_CORE_READ(exe, f_path.mnt));
+		walk_for(s, &e->exe, t, BPF_CORE_READ(exe, f_path.dentry),
+			 BPF_CORE_READ(exe, f_path.mnt));
 	walk_for(s, &e->cwd, t, BPF_CORE_READ(t, fs, pwd.dentry), BPF_CORE_READ(t, fs, pwd.mnt));
 	len = s->off;
 	if (len > EV_MAX_LEN)

@@ -30,31 +30,33 @@ struct {
 #include <asm/unistd.h>
 
 /* The few numbers of the compat ABI that cannot wait for translation. */
-#define COMPAT_exit	1
-#define COMPAT_fork	2
-#define COMPAT_execve	11
-#define COMPAT_clone	120
-#define COMPAT_vfork	190
-#define COMPAT_truncate64	193
-#define COMPAT_ftruncate64	194
+#define COMPAT_exit	   1
+#define COMPAT_fork	   2
+#define COMPAT_execve	   11
+#define COMPAT_clone	   120
+#define COMPAT_vfork	   190
+#define COMPAT_truncate64  193
+#define COMPAT_ftruncate64 194
 #if defined(__TARGET_ARCH_x86)
-#define COMPAT_umount		22	/* without flags */
-#define COMPAT_old_mmap		90	/* arguments in memory */
-#define COMPAT_exit_group	252
-#define COMPAT_execveat		358
+#define COMPAT_umount	  22 /* without flags */
+#define COMPAT_old_mmap	  90 /* arguments in memory */
+#define COMPAT_exit_group 252
+#define COMPAT_execveat	  358
 #elif defined(__TARGET_ARCH_arm64)
-#define COMPAT_umount		~0u	/* EABI has neither */
-#define COMPAT_old_mmap		~0u
-#define COMPAT_exit_group	248
-#define COMPAT_execveat		387
+#define COMPAT_umount	  ~0u /* EABI has neither */
+#define COMPAT_old_mmap	  ~0u
+#define COMPAT_exit_group 248
+#define COMPAT_execveat	  387
 #endif
 
 __inline_always __u32 sys_abi(struct task_struct *t)
 {
 #if defined(__TARGET_ARCH_x86)
-	return BPF_CORE_READ(t, thread_info.status) & 2 /* TS_COMPAT */ ? EV_ABI_COMPAT : EV_ABI_NATIVE;
+	return BPF_CORE_READ(t, thread_info.status) & 2 /* TS_COMPAT */ ? EV_ABI_COMPAT
+									: EV_ABI_NATIVE;
 #elif defined(__TARGET_ARCH_arm64)
-	return BPF_CORE_READ(t, thread_info.flags) >> 22 & 1 /* TIF_32BIT */ ? EV_ABI_COMPAT : EV_ABI_NATIVE;
+	return BPF_CORE_READ(t, thread_info.flags) >> 22 & 1 /* TIF_32BIT */ ? EV_ABI_COMPAT
+									     : EV_ABI_NATIVE;
 #endif
 }
 
@@ -73,15 +75,16 @@ __inline_always int sys_nr(struct pt_regs *regs)
 /* Where the registers of the current task's system call are: at the top of its kernel stack. */
 __inline_always struct pt_regs *task_regs(struct task_struct *t)
 {
-	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs))	/* 5.15 */
+	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs)) /* 5.15 */
 		return (struct pt_regs *)bpf_task_pt_regs((void *)bpf_get_current_task_btf());
-	return BPF_CORE_READ(t, stack) + 16384 /* THREAD_SIZE */ - bpf_core_type_size(struct pt_regs);
+	return BPF_CORE_READ(t, stack) + 16384 /* THREAD_SIZE */ -
+	       bpf_core_type_size(struct pt_regs);
 }
 
 struct sys_call {
 	__u32 abi;
-	__u32 raw;	/* as the ABI numbers it */
-	__u32 nr;	/* the same call in the native ABI: what programs compare with __NR_x */
+	__u32 raw; /* as the ABI numbers it */
+	__u32 nr; /* the same call in the native ABI: what programs compare with __NR_x */
 	__u64 a[6];
 };
 
@@ -91,7 +94,7 @@ __inline_always __u32 sys_native(__u32 abi, __u32 raw)
 	__u32 *nr;
 
 	if (abi == EV_ABI_NATIVE)
-		return raw & 0x3fffffff;	/* x32 sets bit 30; most numbers are the same */
+		return raw & 0x3fffffff; /* x32 sets bit 30; most numbers are the same */
 	nr = bpf_map_lookup_elem(&compat_nr, &raw);
 	return nr && *nr ? *nr - 1 : EV_NR_SYSCALLS;
 }

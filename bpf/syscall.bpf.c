@@ -14,8 +14,8 @@ char LICENSE[] SEC("license") = "GPL";
 struct call_key {
 	__u64 cgroup;
 	__u32 tgid;
-	__u32 start;	/* low bits of the start time: a pid that was used again is another process */
-	__u32 nr;	/* ABI and number; bit 31: set-up phase */
+	__u32 start; /* low bits of the start time: a pid that was used again is another process */
+	__u32 nr; /* ABI and number; bit 31: set-up phase */
 	__s32 err;
 };
 
@@ -68,7 +68,8 @@ static __always_inline void call_add(struct ev_syscall_calls *v, __u64 ns)
 	if (ns) {
 		__sync_fetch_and_add(&v->total, ns);
 		if (ns > v->longest)
-			v->longest = ns;	/* two CPUs at once may lose the smaller: bounded by one call */
+			v->longest =
+				ns; /* two CPUs at once may lose the smaller: bounded by one call */
 	}
 }
 
@@ -109,35 +110,63 @@ static __always_inline void call_count(struct task_struct *t, __u32 sysnr, __s32
 		ev_output(v, EV_syscall_calls, sizeof(*v), false);
 }
 
-#define SYS_PATH(n)	(1u << (n))
+#define SYS_PATH(n) (1u << (n))
 /* Which arguments of which calls are paths, for --syscalls=trace. */
 static __always_inline __u32 call_paths(__u32 nr)
 {
 	switch (nr) {
 #ifdef __NR_open
-	case __NR_open: case __NR_stat: case __NR_lstat: case __NR_access: case __NR_unlink:
-	case __NR_rmdir: case __NR_mkdir: case __NR_chmod: case __NR_chown: case __NR_lchown:
-	case __NR_readlink: case __NR_creat: case __NR_mknod: case __NR_utime:
+	case __NR_open:
+	case __NR_stat:
+	case __NR_lstat:
+	case __NR_access:
+	case __NR_unlink:
+	case __NR_rmdir:
+	case __NR_mkdir:
+	case __NR_chmod:
+	case __NR_chown:
+	case __NR_lchown:
+	case __NR_readlink:
+	case __NR_creat:
+	case __NR_mknod:
+	case __NR_utime:
 #endif
-	case __NR_chdir: case __NR_chroot: case __NR_truncate: case __NR_statfs: case __NR_umount2:
-	case __NR_getxattr: case __NR_setxattr: case __NR_execve: case __NR_memfd_create:
-		return SYS_PATH(0);
+	case __NR_chdir:
+	case __NR_chroot:
+	case __NR_truncate:
+	case __NR_statfs:
+	case __NR_umount2:
+	case __NR_getxattr:
+	case __NR_setxattr:
+	case __NR_execve:
+	case __NR_memfd_create: return SYS_PATH(0);
 #ifdef __NR_rename
-	case __NR_rename: case __NR_link: case __NR_symlink:
+	case __NR_rename:
+	case __NR_link:
+	case __NR_symlink:
 #endif
-	case __NR_mount: case __NR_pivot_root:
-		return SYS_PATH(0) | SYS_PATH(1);
-	case __NR_renameat2: case __NR_renameat: case __NR_linkat:
-		return SYS_PATH(1) | SYS_PATH(3);
-	case __NR_symlinkat:
-		return SYS_PATH(0) | SYS_PATH(2);
+	case __NR_mount:
+	case __NR_pivot_root: return SYS_PATH(0) | SYS_PATH(1);
+	case __NR_renameat2:
+	case __NR_renameat:
+	case __NR_linkat: return SYS_PATH(1) | SYS_PATH(3);
+	case __NR_symlinkat: return SYS_PATH(0) | SYS_PATH(2);
 #ifdef __NR_newfstatat
 	case __NR_newfstatat:
 #endif
-	case __NR_openat: case __NR_openat2: case __NR_unlinkat: case __NR_mkdirat: case __NR_statx:
-	case __NR_readlinkat: case __NR_faccessat: case __NR_faccessat2: case __NR_fchmodat:
-	case __NR_fchownat: case __NR_mknodat: case __NR_execveat: case __NR_utimensat:
-		return SYS_PATH(1);
+	case __NR_openat:
+	case __NR_openat2:
+	case __NR_unlinkat:
+	case __NR_mkdirat:
+	case __NR_statx:
+	case __NR_readlinkat:
+	case __NR_faccessat:
+	case __NR_faccessat2:
+	case __NR_fchmodat:
+	case __NR_fchownat:
+	case __NR_mknodat:
+	case __NR_execveat:
+	case __NR_utimensat: return SYS_PATH(1);
 	}
 	return 0;
 }
@@ -157,7 +186,8 @@ static __always_inline void call_trace(struct pt_regs *regs, __u32 sysnr, long r
 	e->args.str_mask = call_paths(c.nr);
 	__builtin_memcpy(e->args.a, c.a, sizeof(c.a));
 #pragma unroll
-	for (int i = 0; i < 4; i++) {	/* unrolled: clang's loop has two ways in, which 6.1 refuses */
+	for (int i = 0; i < 4;
+	     i++) { /* unrolled: clang's loop has two ways in, which 6.1 refuses */
 		if (e->args.str_mask >> i & 1 && n < 2) {
 			if (n == 0)
 				tail_ustr(s, &e->args.s[0], (void *)c.a[i]);
@@ -177,11 +207,18 @@ static __always_inline bool call_may_be_first(int nr)
 {
 	switch (nr) {
 #ifdef __NR_fork
-	case __NR_fork: case __NR_vfork:
+	case __NR_fork:
+	case __NR_vfork:
 #endif
-	case __NR_clone: case __NR_clone3: case __NR_execve: case __NR_execveat:
-	case COMPAT_fork: case COMPAT_clone: case COMPAT_vfork: case COMPAT_execve: case COMPAT_execveat:
-		return true;
+	case __NR_clone:
+	case __NR_clone3:
+	case __NR_execve:
+	case __NR_execveat:
+	case COMPAT_fork:
+	case COMPAT_clone:
+	case COMPAT_vfork:
+	case COMPAT_execve:
+	case COMPAT_execveat: return true;
 	}
 	return nr < 0;
 }
@@ -228,7 +265,7 @@ int BPF_PROG(syscall_exit, struct pt_regs *regs, long ret)
 	if (nr < 0) {
 		nr = __NR_rt_sigreturn;
 		abi = EV_ABI_NATIVE;
-		ret = 0;	/* the interrupted code's register, not a result */
+		ret = 0; /* the interrupted code's register, not a result */
 	}
 	sysnr = EV_SYSNR(abi, nr & 0xffff);
 #if defined(__TARGET_ARCH_x86)
@@ -300,8 +337,8 @@ int BPF_PROG(syscall_task_exit, struct task_struct *t)
 		return 0;
 	nr = sys_nr(regs);
 	abi = sys_abi(t);
-	exits = abi == EV_ABI_NATIVE ? nr == __NR_exit || nr == __NR_exit_group :
-				       nr == COMPAT_exit || nr == COMPAT_exit_group;
+	exits = abi == EV_ABI_NATIVE ? nr == __NR_exit || nr == __NR_exit_group
+				     : nr == COMPAT_exit || nr == COMPAT_exit_group;
 	if (!exits)
 		return 0;
 	if (cfg.count_syscalls)

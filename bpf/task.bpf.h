@@ -5,8 +5,9 @@
 
 #include "sys.bpf.h"
 
-#define PF_KTHREAD	0x00200000
-#define STACK_MAX	32768	/* THREAD_SIZE: 16 KiB, twice that under KASAN; what follows is never a stack */
+#define PF_KTHREAD 0x00200000
+#define STACK_MAX                                                                                  \
+	32768 /* THREAD_SIZE: 16 KiB, twice that under KASAN; what follows is never a stack */
 
 /*
  * Does the program run on the current task's own stack? What interrupts the task in the kernel has
@@ -60,8 +61,8 @@ __inline_always __u32 pid_tgid(struct pid *pid)
 	return BPF_CORE_READ(t, tgid);
 }
 
-#define XA_INTERNAL	2	/* the two low bits of an entry that is a node: include/linux/xarray.h */
-#define XA_DEPTH	6	/* pids have 22 bits, of which a node resolves at least 4 */
+#define XA_INTERNAL 2 /* the two low bits of an entry that is a node: include/linux/xarray.h */
+#define XA_DEPTH    6 /* pids have 22 bits, of which a node resolves at least 4 */
 
 /*
  * The process that the current task means by @vpid, as the host sees it; 0: there is none. Its pid

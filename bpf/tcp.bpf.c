@@ -25,45 +25,55 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-#define AF_UNSPEC	0
-#define IPPROTO_TCP	6
-#define IPPROTO_UDP	17
-#define IPPROTO_MPTCP	262
-#define SOCKFS_MAGIC	0x534f434b
-#define SOCK_DONE	1	/* enum sock_flags, include/net/sock.h: a FIN has been received in order */
-#define MSG_PEEK	0x2
-#define MSG_ERRQUEUE	0x2000
+#define AF_UNSPEC     0
+#define IPPROTO_TCP   6
+#define IPPROTO_UDP   17
+#define IPPROTO_MPTCP 262
+#define SOCKFS_MAGIC  0x534f434b
+#define SOCK_DONE     1 /* enum sock_flags, include/net/sock.h: a FIN has been received in order */
+#define MSG_PEEK      0x2
+#define MSG_ERRQUEUE  0x2000
 
-enum tcp_state {	/* include/net/tcp_states.h */
-	TCP_ESTABLISHED = 1, TCP_SYN_SENT, TCP_SYN_RECV, TCP_FIN_WAIT1, TCP_FIN_WAIT2, TCP_TIME_WAIT,
-	TCP_CLOSE, TCP_CLOSE_WAIT, TCP_LAST_ACK, TCP_LISTEN, TCP_CLOSING, TCP_NEW_SYN_RECV,
+enum tcp_state { /* include/net/tcp_states.h */
+		 TCP_ESTABLISHED = 1,
+		 TCP_SYN_SENT,
+		 TCP_SYN_RECV,
+		 TCP_FIN_WAIT1,
+		 TCP_FIN_WAIT2,
+		 TCP_TIME_WAIT,
+		 TCP_CLOSE,
+		 TCP_CLOSE_WAIT,
+		 TCP_LAST_ACK,
+		 TCP_LISTEN,
+		 TCP_CLOSING,
+		 TCP_NEW_SYN_RECV,
 };
 
-#define ENOENT		2
-#define EINTR		4
-#define EEXIST		17
-#define EISCONN		106
-#define EALREADY	114
-#define EINPROGRESS	115
-#define ECANCELED	125
-#define ERESTARTSYS	512	/* include/linux/errno.h: the call goes on, or starts again */
-#define ERESTART_LAST	516
+#define ENOENT	      2
+#define EINTR	      4
+#define EEXIST	      17
+#define EISCONN	      106
+#define EALREADY      114
+#define EINPROGRESS   115
+#define ECANCELED     125
+#define ERESTARTSYS   512 /* include/linux/errno.h: the call goes on, or starts again */
+#define ERESTART_LAST 516
 
 enum conn_flags {
-	CONN_CONNECTING	= 1 << 0,	/* connect(2) has begun and is not decided */
-	CONN_OUTGOING	= 1 << 1,	/* this side opened it */
-	CONN_ACCEPTED	= 1 << 2,
-	CONN_FOUND	= 1 << 3,	/* it was there before: which side opened it is not known */
-	CONN_LISTENS	= 1 << 4,	/* a listener; kept so that it is not told twice at start */
-	CONN_TOLD_OPEN	= 1 << 5,	/* told as still open: recording ends */
+	CONN_CONNECTING = 1 << 0, /* connect(2) has begun and is not decided */
+	CONN_OUTGOING = 1 << 1, /* this side opened it */
+	CONN_ACCEPTED = 1 << 2,
+	CONN_FOUND = 1 << 3, /* it was there before: which side opened it is not known */
+	CONN_LISTENS = 1 << 4, /* a listener; kept so that it is not told twice at start */
+	CONN_TOLD_OPEN = 1 << 5, /* told as still open: recording ends */
 };
 
 struct conn {
-	struct ev_hdr owner;	/* of the process that connected or accepted */
-	__u64 id;		/* `sock` in the records */
-	__u64 since;		/* begin of the connect, then of the connection; CLOCK_BOOTTIME, 0: not known */
-	__u32 flags;		/* enum conn_flags */
-	__u32 peer_port;	/* as in the socket: is it still the same one? */
+	struct ev_hdr owner; /* of the process that connected or accepted */
+	__u64 id; /* `sock` in the records */
+	__u64 since; /* begin of the connect, then of the connection; CLOCK_BOOTTIME, 0: not known */
+	__u32 flags; /* enum conn_flags */
+	__u32 peer_port; /* as in the socket: is it still the same one? */
 };
 
 /*
@@ -85,7 +95,7 @@ struct {
  */
 struct ended {
 	__u64 id;
-	__u64 ino;	/* inode of the socket: its address may be another's by now. 0 if never accepted */
+	__u64 ino; /* inode of the socket: its address may be another's by now. 0 if never accepted */
 };
 
 struct {
@@ -118,9 +128,10 @@ struct {
 
 /* The ends are the first fields of all records alike: they are filled in through the shortest. */
 #define ENDS(e) ((struct ev_tcp_accept *)(e))
-#define SAME_PLACE(type, member) \
-	_Static_assert(__builtin_offsetof(struct ev_tcp_##type, member) == \
-		       __builtin_offsetof(struct ev_tcp_accept, member), #type "." #member)
+#define SAME_PLACE(type, member)                                                                   \
+	_Static_assert(__builtin_offsetof(struct ev_tcp_##type, member) ==                         \
+			       __builtin_offsetof(struct ev_tcp_accept, member),                   \
+		       #type "." #member)
 SAME_PLACE(connect, sock);
 SAME_PLACE(close, sock);
 SAME_PLACE(existing, sock);
@@ -178,7 +189,8 @@ __inline_always void ends_local(struct ev_tcp_accept *e, struct sock *sk)
 	if (BPF_CORE_READ(sk, __sk_common.skc_family) == AF_INET)
 		addr_v4(&e->local_addr, BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr));
 	else
-		bpf_core_read(&e->local_addr, sizeof(e->local_addr), &sk->__sk_common.skc_v6_rcv_saddr);
+		bpf_core_read(&e->local_addr, sizeof(e->local_addr),
+			      &sk->__sk_common.skc_v6_rcv_saddr);
 	e->local_port = bpf_ntohs(BPF_CORE_READ((struct inet_sock *)sk, inet_sport));
 }
 
@@ -205,13 +217,13 @@ __inline_always bool ends_user_peer(struct ev_tcp_accept *e, struct sock *sk, co
 	struct {
 		__u16 family;
 		__u16 port;
-		__u32 v4;	/* sin6_flowinfo */
+		__u32 v4; /* sin6_flowinfo */
 	} in = {};
 
 	if (!uaddr || len < 8 || bpf_probe_read_user(&in, sizeof(in), uaddr))
 		return false;
 	if (in.family == AF_UNSPEC && BPF_CORE_READ(sk, __sk_common.skc_family) == AF_INET)
-		in.family = AF_INET;	/* as the kernel takes it */
+		in.family = AF_INET; /* as the kernel takes it */
 	if (in.family == AF_INET)
 		addr_v4(&e->peer_addr, in.v4);
 	else if (in.family != AF_INET6 ||
@@ -232,7 +244,7 @@ __inline_always __u64 sock_cgroup(struct sock *sk)
 	} else {
 		old = (void *)sk + bpf_core_field_offset(struct sock, sk_cgrp_data);
 		cgroup = (struct cgroup *)BPF_CORE_READ(old, val);
-		if ((__u64)cgroup & 3)	/* is_data, no_refcnt: v1 net_cls or net_prio is in use */
+		if ((__u64)cgroup & 3) /* is_data, no_refcnt: v1 net_cls or net_prio is in use */
 			return 0;
 	}
 	return cgroup ? BPF_CORE_READ(cgroup, kn, id) : 0;
@@ -257,7 +269,8 @@ __inline_always struct sock *file_inet(struct file *f)
 		return NULL;
 	inode = BPF_CORE_READ(f, f_inode);
 	if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) != S_IFSOCK ||
-	    BPF_CORE_READ(inode, i_sb, s_magic) != SOCKFS_MAGIC)	/* else: a unix socket's name, O_PATH */
+	    BPF_CORE_READ(inode, i_sb, s_magic) !=
+		    SOCKFS_MAGIC) /* else: a unix socket's name, O_PATH */
 		return NULL;
 	sk = file_sock(f);
 	family = BPF_CORE_READ(sk, __sk_common.skc_family);
@@ -291,7 +304,8 @@ __inline_always void conn_put(struct sock *sk, struct conn *c, __u64 flags)
 
 	c->peer_port = BPF_CORE_READ(sk, __sk_common.skc_dport);
 	err = bpf_map_update_elem(&socks, &key, c, flags);
-	if (err && err != -EEXIST && err != -ENOENT)	/* those two are what the caller's flags ask for */
+	if (err && err != -EEXIST &&
+	    err != -ENOENT) /* those two are what the caller's flags ask for */
 		ev_lost(EV_tcp_close);
 }
 
@@ -357,7 +371,8 @@ __inline_always void close_bytes(struct ev_tcp_close *e, struct sock *sk, __u32 
 	e->outgoing = !!(flags & CONN_OUTGOING);
 	/* not seen from the beginning: the SYN in `sent` tells, unless the local queue refused something */
 	if (flags & CONN_FOUND)
-		e->outgoing = sent == BPF_CORE_READ(tp, bytes_sent) - BPF_CORE_READ(tp, bytes_retrans) + 1;
+		e->outgoing = sent ==
+			      BPF_CORE_READ(tp, bytes_sent) - BPF_CORE_READ(tp, bytes_retrans) + 1;
 	if (e->outgoing && sent)
 		sent--;
 	e->sent = sent;
@@ -440,7 +455,7 @@ __inline_always bool established(struct sock *sk, __u32 old)
 	if (!cgroup_watched(cgroup))
 		return false;
 	conn_nobody(&c, cgroup, 0, old == TCP_SYN_SENT ? CONN_OUTGOING : 0);
-	if (old == TCP_SYN_SENT)	/* begun before it was watched, or by somebody outside */
+	if (old == TCP_SYN_SENT) /* begun before it was watched, or by somebody outside */
 		send_connect(sk, &c, 0);
 	c.since = bpf_ktime_get_boot_ns();
 	conn_put(sk, &c, BPF_NOEXIST);
@@ -464,7 +479,7 @@ __inline_always void connect_fails(struct sock *sk, const struct conn *c)
 {
 	__u32 tid = bpf_get_current_pid_tgid();
 	int err = BPF_CORE_READ(sk, sk_err);
-	struct ended ended = { .id = c->id };
+	struct ended ended = {.id = c->id};
 	struct ev_tcp_connect e = {};
 	__u64 key = (__u64)sk;
 
@@ -483,7 +498,7 @@ __inline_always void connect_fails(struct sock *sk, const struct conn *c)
 
 __inline_always void connection_ends(struct sock *sk, const struct conn *c, __u32 old)
 {
-	struct ended ended = { .id = c->id };
+	struct ended ended = {.id = c->id};
 	__u64 key = (__u64)sk;
 
 	if (!(c->flags & (CONN_OUTGOING | CONN_ACCEPTED | CONN_FOUND)))
@@ -519,7 +534,7 @@ __inline_always bool state_changes(struct sock *sk, int old, int new)
 {
 	__u64 key = (__u64)sk;
 
-	if (new == TCP_CLOSE && old == TCP_LISTEN)	/* of whatever protocol */
+	if (new == TCP_CLOSE && old == TCP_LISTEN) /* of whatever protocol */
 		return bpf_map_delete_elem(&socks, &key) == 0;
 	if (sock_protocol(sk) != IPPROTO_TCP)
 		return false;
@@ -555,7 +570,7 @@ int BPF_PROG(tcp_state_nested, struct sock *sk, int old, int new)
 	__u64 key = (__u64)sk;
 	__u32 *state = bpf_map_lookup_elem(&tcp_dealt_with, &key);
 
-	if (state && *state == (__u32)new)
+	if (state && *state == (__u32) new)
 		bpf_map_delete_elem(&tcp_dealt_with, &key);
 	else
 		state_changes(sk, old, new);
@@ -574,8 +589,8 @@ __inline_always struct sock *fd_tcp(int fd)
 /* Failed, and not because an earlier attempt is under way, has succeeded, or goes on by itself. */
 __inline_always bool attempt_failed(long ret)
 {
-	return ret < 0 && ret != -EINPROGRESS && ret != -EALREADY && ret != -EISCONN && ret != -EINTR &&
-	       (ret > -ERESTARTSYS || ret < -ERESTART_LAST);
+	return ret < 0 && ret != -EINPROGRESS && ret != -EALREADY && ret != -EISCONN &&
+	       ret != -EINTR && (ret > -ERESTARTSYS || ret < -ERESTART_LAST);
 }
 
 /*
@@ -735,8 +750,8 @@ int tcp_existing(struct bpf_iter__task_file *ctx)
 		return 0;
 	protocol = sock_protocol(sk);
 	state = sock_state(sk);
-	if (state == TCP_CLOSE || (protocol != IPPROTO_TCP &&
-				   !(protocol == IPPROTO_MPTCP && state == TCP_LISTEN)))
+	if (state == TCP_CLOSE ||
+	    (protocol != IPPROTO_TCP && !(protocol == IPPROTO_MPTCP && state == TCP_LISTEN)))
 		return 0;
 	ev_header_of(&c.owner, EV_tcp_existing, sizeof(e), task);
 	c.id = conn_new_id(c.owner.time);
@@ -749,9 +764,9 @@ int tcp_existing(struct bpf_iter__task_file *ctx)
 	c.peer_port = BPF_CORE_READ(sk, __sk_common.skc_dport);
 	key = (__u64)sk;
 	if (bpf_map_update_elem(&socks, &key, &c, BPF_NOEXIST))
-		return 0;	/* another task holds it as well, or it was opened since recording began */
+		return 0; /* another task holds it as well, or it was opened since recording began */
 	if (sock_state(sk) == TCP_CLOSE)
-		bpf_map_delete_elem(&socks, &key);	/* ended just now */
+		bpf_map_delete_elem(&socks, &key); /* ended just now */
 	e.hdr = c.owner;
 	e.hdr.flags |= EV_F_EXISTING;
 	ends_of(ENDS(&e), sk);
@@ -800,7 +815,8 @@ int tcp_still_open(struct bpf_iter__bpf_map_elem *ctx)
 	c = *have;
 	sk = (struct sock *)*key;
 	state = sock_state(sk);
-	if (c.flags & (CONN_LISTENS | CONN_TOLD_OPEN) || conn_ignored(&c) || conn_stale(sk, &c, state))
+	if (c.flags & (CONN_LISTENS | CONN_TOLD_OPEN) || conn_ignored(&c) ||
+	    conn_stale(sk, &c, state))
 		return 0;
 	if (c.flags & CONN_CONNECTING) {
 		struct ev_tcp_connect e = {};
@@ -826,7 +842,7 @@ int tcp_still_open(struct bpf_iter__bpf_map_elem *ctx)
 struct datagrams_key {
 	__u64 cgroup;
 	__u32 tgid;
-	__u32 start;	/* low bits of the start time: a pid that was used again is another process */
+	__u32 start; /* low bits of the start time: a pid that was used again is another process */
 	struct ev_addr local_addr, peer_addr;
 	__u16 local_port, peer_port;
 	__u32 setup;
@@ -876,7 +892,8 @@ __inline_always void datagrams_count(struct ev_tcp_datagrams *d)
 		return;
 	}
 	ev_header(&d->hdr, EV_tcp_datagrams, sizeof(*d));
-	if (!wanted(&d->hdr, EV_tcp_datagrams) || !bpf_map_update_elem(&tcp_datagrams, &k, d, BPF_NOEXIST))
+	if (!wanted(&d->hdr, EV_tcp_datagrams) ||
+	    !bpf_map_update_elem(&tcp_datagrams, &k, d, BPF_NOEXIST))
 		return;
 	/* another CPU was first, or the map is full: then this datagram travels by itself */
 	have = bpf_map_lookup_elem(&tcp_datagrams, &k);
@@ -978,18 +995,17 @@ __inline_always void datagram_end(const struct sys_call *call, const struct io_e
 	__u64 name = 0;
 	struct sock *sk;
 
-	if (end->class != IO_NET || (end->dir != IO_READ && end->dir != IO_WRITE) || only_looks(call))
+	if (end->class != IO_NET || (end->dir != IO_READ && end->dir != IO_WRITE) ||
+	    only_looks(call))
 		return;
 	sk = file_sock(end->file);
 	if (sock_protocol(sk) != IPPROTO_UDP)
 		return;
 	switch (call->nr) {
-	case __NR_sendmmsg: case __NR_recvmmsg:
-		datagram_each((__u64)sk, call->a[1], ret, call->abi, end->dir);
-		return;
-	case __NR_sendmsg: case __NR_recvmsg:
-		name = message_name(call->abi, call->a[1], &namelen);
-		break;
+	case __NR_sendmmsg:
+	case __NR_recvmmsg: datagram_each((__u64)sk, call->a[1], ret, call->abi, end->dir); return;
+	case __NR_sendmsg:
+	case __NR_recvmsg: name = message_name(call->abi, call->a[1], &namelen); break;
 	case __NR_sendto:
 		name = call->a[4];
 		namelen = call->a[5];
@@ -999,8 +1015,9 @@ __inline_always void datagram_end(const struct sys_call *call, const struct io_e
 		if (name)
 			bpf_probe_read_user(&namelen, sizeof(namelen), (void *)call->a[5]);
 		break;
-	case __NR_splice: case __NR_sendfile:
-		if (!ret)	/* the end of the file, not an empty datagram */
+	case __NR_splice:
+	case __NR_sendfile:
+		if (!ret) /* the end of the file, not an empty datagram */
 			return;
 	}
 	datagram((__u64)sk, name, namelen, end->bytes, end->dir);

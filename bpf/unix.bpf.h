@@ -5,12 +5,12 @@
 
 #include "io.bpf.h"
 
-#define AF_UNIX		1
-#define SOCK_STREAM	1
-#define SOCK_DGRAM	2
-#define SOCK_SEQPACKET	5
-#define SUN_PATH	2	/* struct sockaddr_un: offset of the name */
-#define SUN_PATH_MAX	108
+#define AF_UNIX	       1
+#define SOCK_STREAM    1
+#define SOCK_DGRAM     2
+#define SOCK_SEQPACKET 5
+#define SUN_PATH       2 /* struct sockaddr_un: offset of the name */
+#define SUN_PATH_MAX   108
 
 /* The unix socket that @f is, or NULL. */
 __inline_always struct sock *file_unix_sock(struct file *f)
@@ -19,19 +19,16 @@ __inline_always struct sock *file_unix_sock(struct file *f)
 
 	if (!f || (BPF_CORE_READ(f, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
 		return NULL;
-	sk = file_sock(f);	/* NULL: a name in the file system, opened with O_PATH */
+	sk = file_sock(f); /* NULL: a name in the file system, opened with O_PATH */
 	return sk && BPF_CORE_READ(sk, __sk_common.skc_family) == AF_UNIX ? sk : NULL;
 }
 
 __inline_always __u32 unix_kind(struct sock *sk)
 {
 	switch (BPF_CORE_READ(sk, sk_type)) {
-	case SOCK_STREAM:
-		return IPCKIND_UNIX_STREAM;
-	case SOCK_DGRAM:
-		return IPCKIND_UNIX_DGRAM;
-	case SOCK_SEQPACKET:
-		return IPCKIND_UNIX_SEQPACKET;
+	case SOCK_STREAM: return IPCKIND_UNIX_STREAM;
+	case SOCK_DGRAM: return IPCKIND_UNIX_DGRAM;
+	case SOCK_SEQPACKET: return IPCKIND_UNIX_SEQPACKET;
 	}
 	return IPCKIND_OTHER;
 }

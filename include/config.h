@@ -3,34 +3,36 @@
 #ifndef EBPFMON_CONFIG_H
 #define EBPFMON_CONFIG_H
 
-#define EV_FILTER_MAX	8
-#define EV_NR_SYSCALLS	512	/* numbers of the native ABI stay below this */
+#define EV_FILTER_MAX  8
+#define EV_NR_SYSCALLS 512 /* numbers of the native ABI stay below this */
 
 struct ev_config {
-	__u64 events[2];		/* bit per enum ev_type: wanted by a sink */
-	__u64 wakeup_bytes;		/* wake the reader when this much waits in the ring */
-	__u32 adopt_new;		/* cgroups created from now on may be containers */
-	__u32 count_syscalls;		/* keep syscall.calls */
-	__u32 time_syscalls;		/* sys_enter is attached: durations are known */
-	__u32 trace_syscalls;		/* send syscall.call for every call */
-	__u32 host_mnt_ns;		/* inode number of the host's mount namespace */
-	__u32 self_tgid;		/* ebpfmon itself */
-	__u32 nr_pids, nr_uids, nr_comms;	/* filters; 0: everything */
+	__u64 events[2]; /* bit per enum ev_type: wanted by a sink */
+	__u64 wakeup_bytes; /* wake the reader when this much waits in the ring */
+	__u32 adopt_new; /* cgroups created from now on may be containers */
+	__u32 count_syscalls; /* keep syscall.calls */
+	__u32 time_syscalls; /* sys_enter is attached: durations are known */
+	__u32 trace_syscalls; /* send syscall.call for every call */
+	__u32 host_mnt_ns; /* inode number of the host's mount namespace */
+	__u32 self_tgid; /* ebpfmon itself */
+	__u32 nr_pids, nr_uids, nr_comms; /* filters; 0: everything */
 	__u32 pids[EV_FILTER_MAX];
 	__u32 uids[EV_FILTER_MAX];
 	char comms[EV_FILTER_MAX][16] __attribute__((aligned(8)));
 };
 
 enum ev_cgroup_flags {
-	CG_IGNORED	= 1 << 0,	/* user space decided: not a container, or not a wanted one */
-	CG_RUN		= 1 << 1,	/* made by `ebpfmon run`: its first exec is the entry point, in whatever namespace */
-	CG_DECIDED	= 1 << 2,	/* user space decided that it is watched */
+	CG_IGNORED = 1 << 0, /* user space decided: not a container, or not a wanted one */
+	CG_RUN =
+		1
+		<< 1, /* made by `ebpfmon run`: its first exec is the entry point, in whatever namespace */
+	CG_DECIDED = 1 << 2, /* user space decided that it is watched */
 };
 
 struct ev_cgroup {
 	__u32 flags;
 	__u32 pad;
-	__u64 created;	/* CLOCK_REALTIME seconds are not to be had on 5.10: CLOCK_BOOTTIME, ns */
+	__u64 created; /* CLOCK_REALTIME seconds are not to be had on 5.10: CLOCK_BOOTTIME, ns */
 };
 
 #endif

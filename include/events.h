@@ -32,7 +32,7 @@ enum ev_subsystem {
 	EVS__MAX
 };
 
-#define EVENT(sub, name, doc, fields) EV_##sub##_##name,
+#define EVENT(sub, name, doc, fields)	EV_##sub##_##name,
 #define COUNTER(sub, name, doc, fields) EV_##sub##_##name,
 enum ev_type {
 #include "events/all.def"
@@ -42,11 +42,19 @@ enum ev_type {
 #undef COUNTER
 
 #define FIELD(type, member, key, doc) evt_##type member;
-#define HIDDEN(type, member, doc) evt_##type member;
-#define SUM(type, member, key, doc) evt_##type member;
-#define MAX(type, member, key, doc) evt_##type member;
-#define EVENT(sub, name, doc, fields) struct ev_##sub##_##name { struct ev_hdr hdr; fields };
-#define COUNTER(sub, name, doc, fields) struct ev_##sub##_##name { struct ev_hdr hdr; fields };
+#define HIDDEN(type, member, doc)     evt_##type member;
+#define SUM(type, member, key, doc)   evt_##type member;
+#define MAX(type, member, key, doc)   evt_##type member;
+#define EVENT(sub, name, doc, fields)                                                              \
+	struct ev_##sub##_##name {                                                                 \
+		struct ev_hdr hdr;                                                                 \
+		fields                                                                             \
+	};
+#define COUNTER(sub, name, doc, fields)                                                            \
+	struct ev_##sub##_##name {                                                                 \
+		struct ev_hdr hdr;                                                                 \
+		fields                                                                             \
+	};
 #include "events/all.def"
 #undef EVENT
 #undef COUNTER

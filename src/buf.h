@@ -9,9 +9,9 @@
 #include <string.h>
 
 struct buf {
-	char *data;	/* NUL-terminated whenever not NULL */
+	char *data; /* NUL-terminated whenever not NULL */
 	size_t len, cap;
-	int err;	/* 0 or -ENOMEM */
+	int err; /* 0 or -ENOMEM */
 };
 
 /* Makes room for @more bytes and a NUL; false when there is no memory. For the functions below. */
@@ -46,11 +46,11 @@ static inline void buf_cut(struct buf *b, size_t len)
 void buf_str(struct buf *b, const char *s);
 void buf_u64(struct buf *b, unsigned long long v);
 void buf_i64(struct buf *b, long long v);
-void buf_hex(struct buf *b, unsigned long long v);		/* "0x1f" */
+void buf_hex(struct buf *b, unsigned long long v); /* "0x1f" */
 /* @width decimal (base 10) or octal (8) digits, zeros in front; higher digits are lost. */
 void buf_digits(struct buf *b, unsigned long long v, unsigned int base, unsigned int width);
 __attribute__((format(printf, 2, 3))) void buf_printf(struct buf *b, const char *fmt, ...);
-void buf_reset(struct buf *b);	/* empties, keeps the memory */
+void buf_reset(struct buf *b); /* empties, keeps the memory */
 void buf_free(struct buf *b);
 
 #endif

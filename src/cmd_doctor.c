@@ -15,7 +15,7 @@
 struct check {
 	const char *name;
 	bool ok;
-	const char *help;	/* what to do when it is not */
+	const char *help; /* what to do when it is not */
 };
 
 static bool check_all(struct check *c, size_t nr)
@@ -59,15 +59,16 @@ static void print_text(const struct check *checks, size_t nr, const struct loade
 	uname(&u);
 	printf("kernel %s, %s\n\n", u.release, u.machine);
 	for (size_t i = 0; i < nr; i++)
-		printf("  %-22s %s%s%s\n", checks[i].name, checks[i].ok ? "yes" : "NO", checks[i].ok ? "" : ": ",
-		       checks[i].ok ? "" : checks[i].help);
+		printf("  %-22s %s%s%s\n", checks[i].name, checks[i].ok ? "yes" : "NO",
+		       checks[i].ok ? "" : ": ", checks[i].ok ? "" : checks[i].help);
 	if (!l)
 		return;
 	printf("\n%-10s %-26s %-8s %s\n", "SUBSYSTEM", "PROGRAM", "STATE", "HOOK, OR WHY NOT");
 	c = loader_coverage(l, &rows);
 	for (unsigned int i = 0; i < rows; i++)
-		printf("%-10s %-26s %-8s %s%s\n", c[i].subsystem, c[i].program, c[i].active ? "ok" : "missing",
-		       c[i].active ? c[i].hook : "", c[i].active ? "" : c[i].reason);
+		printf("%-10s %-26s %-8s %s%s\n", c[i].subsystem, c[i].program,
+		       c[i].active ? "ok" : "missing", c[i].active ? c[i].hook : "",
+		       c[i].active ? "" : c[i].reason);
 }
 
 static void print_json(const struct check *checks, size_t nr, const struct loader *l)
@@ -117,7 +118,8 @@ int cmd_doctor(int argc, char **argv)
 		printf("Usage: ebpfmon doctor [-f text|json]\n");
 		return EXIT_OK;
 	}
-	if (argc > 1 && !json && !(argc == 3 && !strcmp(argv[1], "-f") && !strcmp(argv[2], "text"))) {
+	if (argc > 1 && !json &&
+	    !(argc == 3 && !strcmp(argv[1], "-f") && !strcmp(argv[2], "text"))) {
 		log_error("doctor: unexpected argument '%s' (see --help)", argv[1]);
 		return EXIT_USAGE;
 	}

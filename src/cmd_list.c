@@ -176,7 +176,8 @@ static int list_containers(enum list_format format)
 	int err = t && rows ? container_table_scan(t, 0) : -1;
 
 	if (err) {
-		log_error("cannot read the cgroup v2 hierarchy: %s", err == -1 ? "out of memory" : strerror(-err));
+		log_error("cannot read the cgroup v2 hierarchy: %s",
+			  err == -1 ? "out of memory" : strerror(-err));
 	} else if (format == LIST_JSON) {
 		char *text = NULL;
 
@@ -186,8 +187,8 @@ static int list_containers(enum list_format format)
 			buf_printf(&b, "%s\n", text);
 		cJSON_free(text);
 	} else {
-		buf_printf(&b, "%-12s %-24s %-24s %-12s %-20s %9s %s\n", "CONTAINER ID", "NAME", "IMAGE", "RUNTIME", "POD",
-			   "PROCESSES", "SINCE");
+		buf_printf(&b, "%-12s %-24s %-24s %-12s %-20s %9s %s\n", "CONTAINER ID", "NAME",
+			   "IMAGE", "RUNTIME", "POD", "PROCESSES", "SINCE");
 		container_table_each(t, text_row, &b);
 	}
 	cJSON_Delete(rows);

@@ -18,10 +18,10 @@
 #include "recorder.h"
 
 struct command {
-	char cgroup[4200];	/* directory */
+	char cgroup[4200]; /* directory */
 	pid_t pid;
-	int go;			/* write end: a byte lets the child go on */
-	int status;		/* of wait(2) */
+	int go; /* write end: a byte lets the child go on */
+	int status; /* of wait(2) */
 	bool ended;
 };
 
@@ -32,7 +32,8 @@ static int make_cgroup(struct command *c, struct recorder *r, const char *name)
 	int err = 0;
 
 	if (!mount) {
-		log_error("run needs the cgroup v2 hierarchy: mount -t cgroup2 none /sys/fs/cgroup/unified");
+		log_error(
+			"run needs the cgroup v2 hierarchy: mount -t cgroup2 none /sys/fs/cgroup/unified");
 		return -ENOENT;
 	}
 	snprintf(path, sizeof(path), "/ebpfmon-run-%d", getpid());
@@ -44,7 +45,9 @@ static int make_cgroup(struct command *c, struct recorder *r, const char *name)
 		c->cgroup[0] = 0;
 		return err;
 	}
-	return container_table_add(r->containers, st.st_ino, path, name, clock_ns(CLOCK_BOOTTIME)) ? 0 : -ENOMEM;
+	return container_table_add(r->containers, st.st_ino, path, name, clock_ns(CLOCK_BOOTTIME))
+		       ? 0
+		       : -ENOMEM;
 }
 
 /* The child waits until it is in its cgroup, then becomes the command. */
@@ -82,7 +85,7 @@ static int start(struct command *c, char *const *argv)
 		close(fd);
 	if (!err && write(pipefd[1], "", 1) != 1)
 		err = -errno;
-	close(pipefd[1]);	/* without the byte, the child gives up */
+	close(pipefd[1]); /* without the byte, the child gives up */
 	if (err)
 		log_error("cannot start %s in a cgroup of its own: %s", argv[0], strerror(-err));
 	return err;

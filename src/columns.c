@@ -23,11 +23,11 @@ static bool number(struct buf *b, const struct record *r, __u32 v)
 }
 
 #define GETTER(name) static bool name(struct buf *b, const struct record *r, enum value_form form)
-#define NUMBER(name, member)                                                     \
-	static bool name(struct buf *b, const struct record *r, enum value_form form) \
-	{                                                                        \
-		(void)form;                                                      \
-		return number(b, r, r->hdr->member);                             \
+#define NUMBER(name, member)                                                                       \
+	static bool name(struct buf *b, const struct record *r, enum value_form form)              \
+	{                                                                                          \
+		(void)form;                                                                        \
+		return number(b, r, r->hdr->member);                                               \
 	}
 
 GETTER(get_version)
@@ -97,13 +97,18 @@ NUMBER(get_gid, gid)
 
 /* What every event has. */
 static const struct column common[] = {
-	{"schema_version", "u32", "version of this form; within a version there are only additions", .get = get_version},
+	{"schema_version", "u32", "version of this form; within a version there are only additions",
+	 .get = get_version},
 	{"time", "time", "when", .get = get_time},
 	{"event", "str", "subsystem and name of the event", .get = get_event},
-	{"phase", "str", "setup: the runtime prepares the container; run: after its entry point was executed", .get = get_phase},
-	{"existing", "boolean", "state found when recording started, not something that happened", .get = get_existing},
+	{"phase", "str",
+	 "setup: the runtime prepares the container; run: after its entry point was executed",
+	 .get = get_phase},
+	{"existing", "boolean", "state found when recording started, not something that happened",
+	 .get = get_existing},
 	{"container.id", "str", "id of the container", .get = get_container_id},
-	{"container.name", "str", "its name, or the beginning of its id", .get = get_container_name},
+	{"container.name", "str", "its name, or the beginning of its id",
+	 .get = get_container_name},
 	{"process.pid", "pid", "process, as the host sees it", .get = get_pid},
 	{"process.tid", "pid", "task (thread), as the host sees it", .get = get_tid},
 	{"process.vpid", "pid", "process, as its own pid namespace sees it", .get = get_vpid},
@@ -139,7 +144,8 @@ static void number_groups(struct column *cols, unsigned int nr)
 		for (unsigned int d = 0; d < cols[i].depth; d++) {
 			unsigned int end = cols[i].part[d].off + cols[i].part[d].len, j = 0;
 
-			while (j < i && !(cols[j].depth > d && cols[j].part[d].off + cols[j].part[d].len == (int)end &&
+			while (j < i && !(cols[j].depth > d &&
+					  cols[j].part[d].off + cols[j].part[d].len == (int)end &&
 					  !memcmp(cols[j].key, cols[i].key, end)))
 				j++;
 			cols[i].part[d].group = j == i ? i : cols[j].part[d].group;
@@ -202,14 +208,15 @@ static void make(struct columns *out, const struct event_desc *d)
 	if (!cols)
 		return;
 	for (unsigned int i = 0; i < NR_COMMON; i++)
-		if (!field_by_key(d, common[i].key))	/* an event's own field replaces it */
+		if (!field_by_key(d, common[i].key)) /* an event's own field replaces it */
 			cols[nr++] = common[i];
 	out->nr_common = nr;
 	for (unsigned int i = 0; i < d->nr_fields; i++) {
 		const struct field_desc *f = &d->fields[i];
 
 		if (f->key)
-			cols[nr++] = (struct column){f->key, type_descs[f->type].name, f->doc, .field = f};
+			cols[nr++] = (struct column){f->key, type_descs[f->type].name, f->doc,
+						     .field = f};
 	}
 	for (unsigned int i = 0; i < nr; i++)
 		split(&cols[i]);
@@ -235,7 +242,8 @@ const struct columns *columns_of(enum ev_type type)
 	return &all[type];
 }
 
-bool column_format(struct buf *b, const struct record *r, const struct column *c, enum value_form form)
+bool column_format(struct buf *b, const struct record *r, const struct column *c,
+		   enum value_form form)
 {
 	return c->field ? value_format(b, r, c->field, form) : c->get(b, r, form);
 }

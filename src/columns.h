@@ -9,37 +9,38 @@
 
 #include "value.h"
 
-#define COLUMN_DEPTH	5	/* parts of a key: a.b.c.d.e */
+#define COLUMN_DEPTH 5 /* parts of a key: a.b.c.d.e */
 
 struct column {
-	const char *key;	/* "process.executable.path" */
-	const char *type;	/* name of the type */
+	const char *key; /* "process.executable.path" */
+	const char *type; /* name of the type */
 	const char *doc;
-	const struct field_desc *field;		/* NULL: one that every event has */
+	const struct field_desc *field; /* NULL: one that every event has */
 	/* of a common column: as value_format() */
 	bool (*get)(struct buf *b, const struct record *r, enum value_form form);
-	__u8 depth;				/* parts of the key */
+	__u8 depth; /* parts of the key */
 	struct {
 		__u8 off, len;
-		__u16 group;			/* equal in two columns: the keys are equal up to here */
+		__u16 group; /* equal in two columns: the keys are equal up to here */
 	} part[COLUMN_DEPTH];
-	__u8 shared;				/* first parts that it has in common with the column before it */
+	__u8 shared; /* first parts that it has in common with the column before it */
 	struct {
 		char *s;
 		size_t len;
-	} lead[COLUMN_DEPTH];			/* JSON up to the value, when the first 0, 1, … objects are open */
+	} lead[COLUMN_DEPTH]; /* JSON up to the value, when the first 0, 1, … objects are open */
 };
 
 struct columns {
 	const struct column *col;
 	unsigned int nr;
-	unsigned int nr_common;	/* how many of them every event has */
+	unsigned int nr_common; /* how many of them every event has */
 };
 
 /* The columns of an event; made on first use, never freed. NULL .col without memory. */
 const struct columns *columns_of(enum ev_type type);
 
 /* Appends the value; false, and nothing, when it is absent. */
-bool column_format(struct buf *b, const struct record *r, const struct column *c, enum value_form form);
+bool column_format(struct buf *b, const struct record *r, const struct column *c,
+		   enum value_form form);
 
 #endif

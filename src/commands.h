@@ -6,12 +6,12 @@
 /* What ebpfmon ends with; `run` ends with its command's own status instead, as time(1) does. */
 enum exit_status {
 	EXIT_OK = 0,
-	EXIT_FAIL = 1,		/* it did not work; stderr says what and why */
-	EXIT_USAGE = 2,		/* the command line is wrong */
-	EXIT_FINDINGS = 3,	/* a check found something */
-	EXIT_PARTIAL = 4,	/* --strict: events were lost, or a program could not be loaded */
-	EXIT_RUN = 125,		/* run: ebpfmon itself failed */
-	EXIT_INTERRUPTED = 130,	/* SIGINT, and no report was asked for */
+	EXIT_FAIL = 1, /* it did not work; stderr says what and why */
+	EXIT_USAGE = 2, /* the command line is wrong */
+	EXIT_FINDINGS = 3, /* a check found something */
+	EXIT_PARTIAL = 4, /* --strict: events were lost, or a program could not be loaded */
+	EXIT_RUN = 125, /* run: ebpfmon itself failed */
+	EXIT_INTERRUPTED = 130, /* SIGINT, and no report was asked for */
 };
 
 int cmd_record(int argc, char **argv);

@@ -31,9 +31,11 @@ static const struct {
 	{"file.mode", "file.mode", "file.mode"},
 	{"file.size", "file.size", "file.size"},
 	{"network.type", "network.type", "network.type"},
-	{"network.local.address", "network.local.address", "source.ip (outgoing), destination.ip (incoming)"},
+	{"network.local.address", "network.local.address",
+	 "source.ip (outgoing), destination.ip (incoming)"},
 	{"network.local.port", "network.local.port", "source.port, destination.port"},
-	{"network.peer.address", "network.peer.address", "destination.ip (outgoing), source.ip (incoming)"},
+	{"network.peer.address", "network.peer.address",
+	 "destination.ip (outgoing), source.ip (incoming)"},
 	{"network.peer.port", "network.peer.port", "destination.port, source.port"},
 	{"error", "error.type", "error.code"},
 };
@@ -66,16 +68,17 @@ void events_doc_markdown(struct buf *b)
 {
 	const struct columns *any = columns_of(EV_container_start);
 
-	buf_str(b, "# Events\n\nMade from the declarations in `include/events/` by `make docs`; do not edit.\n\n"
-		   "Keys are dotted here, in CSV and in rules; in JSON they nest: `file.path` is `.file.path` to jq.\n"
-		   "A field that has no value is left out. Strings are UTF-8; a byte that is not is shown as the\n"
-		   "character U+F700 + byte, and so is each byte of a character U+F700 to U+F7FF that was there, so that\n"
-		   "the way back is exact. Control characters are escaped, as `\\u001b`, and so are the marks that\n"
-		   "reverse or hide text on a terminal.\n\n"
-		   "In CSV, a file per event, an absent value is an empty cell and an empty set is `-`; sets are joined\n"
-		   "by `|`, and a command line is quoted as a shell reads it. Text is escaped as in JSON but for `\"`, which\n"
-		   "RFC 4180 doubles. Cells are what the container wrote: a spreadsheet may take one that begins with `=`,\n"
-		   "`+`, `-` or `@` for a formula, so import the columns as text.\n\n## Every event\n");
+	buf_str(b,
+		"# Events\n\nMade from the declarations in `include/events/` by `make docs`; do not edit.\n\n"
+		"Keys are dotted here, in CSV and in rules; in JSON they nest: `file.path` is `.file.path` to jq.\n"
+		"A field that has no value is left out. Strings are UTF-8; a byte that is not is shown as the\n"
+		"character U+F700 + byte, and so is each byte of a character U+F700 to U+F7FF that was there, so that\n"
+		"the way back is exact. Control characters are escaped, as `\\u001b`, and so are the marks that\n"
+		"reverse or hide text on a terminal.\n\n"
+		"In CSV, a file per event, an absent value is an empty cell and an empty set is `-`; sets are joined\n"
+		"by `|`, and a command line is quoted as a shell reads it. Text is escaped as in JSON but for `\"`, which\n"
+		"RFC 4180 doubles. Cells are what the container wrote: a spreadsheet may take one that begins with `=`,\n"
+		"`+`, `-` or `@` for a formula, so import the columns as text.\n\n## Every event\n");
 	markdown_head(b);
 	for (unsigned int i = 0; i < any->nr; i++)
 		if (!any->col[i].field)
@@ -87,8 +90,12 @@ void events_doc_markdown(struct buf *b)
 
 			if (event_descs[type].sub != sub)
 				continue;
-			buf_printf(b, "\n### %s\n\n%s%s\n", event_descs[type].name, event_descs[type].doc,
-				   event_descs[type].counter ? " Summed in the kernel; reported when the process ends, or the recording." : "");
+			buf_printf(
+				b, "\n### %s\n\n%s%s\n", event_descs[type].name,
+				event_descs[type].doc,
+				event_descs[type].counter
+					? " Summed in the kernel; reported when the process ends, or the recording."
+					: "");
 			markdown_head(b);
 			for (unsigned int i = 0; i < cols->nr; i++)
 				if (cols->col[i].field)

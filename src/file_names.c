@@ -13,7 +13,7 @@ struct entry {
 };
 
 struct file_names {
-	struct entry *all;	/* uthash keeps the order of insertion: the first is the oldest */
+	struct entry *all; /* uthash keeps the order of insertion: the first is the oldest */
 	size_t max;
 };
 
@@ -39,7 +39,7 @@ void file_names_free(struct file_names *f)
 	if (!f)
 		return;
 	HASH_ITER(hh, f->all, e, next)
-		drop(f, e);
+	drop(f, e);
 	free(f);
 }
 

@@ -13,8 +13,8 @@ struct file_names;
 
 struct file_name {
 	const char *path;
-	size_t path_len, mount_len;	/* the mount point is a prefix of the path */
-	__u32 flags;			/* enum ev_pathflags */
+	size_t path_len, mount_len; /* the mount point is a prefix of the path */
+	__u32 flags; /* enum ev_pathflags */
 };
 
 struct file_names *file_names_new(size_t max);

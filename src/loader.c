@@ -22,9 +22,9 @@ struct hook {
 	enum hook_kind kind;
 	enum ev_subsystem sub;
 	const char *program;
-	const char *calls;	/* of HOOK_SYSCALLS: native names */
+	const char *calls; /* of HOOK_SYSCALLS: native names */
 	const char *doc;
-	const char *map;	/* of HOOK_ITERATOR: what it goes over, when that is a map */
+	const char *map; /* of HOOK_ITERATOR: what it goes over, when that is a map */
 };
 
 struct object_row {
@@ -41,10 +41,14 @@ static const struct object_row object_rows[] = {
 
 static const struct hook hooks[] = {
 #define OBJECT(name)
-#define TRACEPOINT(subsystem, program, doc) {HOOK_TRACEPOINT, EVS_##subsystem, #program, NULL, doc, NULL},
-#define SYSCALLS(subsystem, program, calls, doc) {HOOK_SYSCALLS, EVS_##subsystem, #program, calls, doc, NULL},
-#define ITERATOR(subsystem, program, doc) {HOOK_ITERATOR, EVS_##subsystem, #program, NULL, doc, NULL},
-#define FINAL_ITERATOR(subsystem, program, map, doc) {HOOK_ITERATOR, EVS_##subsystem, #program, NULL, doc, #map},
+#define TRACEPOINT(subsystem, program, doc)                                                        \
+	{HOOK_TRACEPOINT, EVS_##subsystem, #program, NULL, doc, NULL},
+#define SYSCALLS(subsystem, program, calls, doc)                                                   \
+	{HOOK_SYSCALLS, EVS_##subsystem, #program, calls, doc, NULL},
+#define ITERATOR(subsystem, program, doc)                                                          \
+	{HOOK_ITERATOR, EVS_##subsystem, #program, NULL, doc, NULL},
+#define FINAL_ITERATOR(subsystem, program, map, doc)                                               \
+	{HOOK_ITERATOR, EVS_##subsystem, #program, NULL, doc, #map},
 #include "hooks.def"
 };
 
@@ -52,14 +56,14 @@ static const struct hook hooks[] = {
 static const struct {
 	const char *object, *program;
 } order[] = {
-#define OBJECT(name) {#name, NULL},
-#define TRACEPOINT(subsystem, program, doc) {NULL, #program},
+#define OBJECT(name)				 {#name, NULL},
+#define TRACEPOINT(subsystem, program, doc)	 {NULL, #program},
 #define SYSCALLS(subsystem, program, calls, doc) {NULL, #program},
-#define ITERATOR(subsystem, program, doc) {NULL, #program},
+#define ITERATOR(subsystem, program, doc)	 {NULL, #program},
 #include "hooks.def"
 };
 
-#define NR_HOOKS (sizeof(hooks) / sizeof(hooks[0]))
+#define NR_HOOKS   (sizeof(hooks) / sizeof(hooks[0]))
 #define NR_OBJECTS (sizeof(object_rows) / sizeof(object_rows[0]))
 
 struct loader {
@@ -84,12 +88,13 @@ static int on_log(enum libbpf_print_level level, const char *fmt, va_list ap)
 	va_copy(again, ap);
 	vsnprintf(line, sizeof(line), fmt, ap);
 	if (log_level >= LOG_DEBUG && level == LIBBPF_WARN)
-		vfprintf(stderr, fmt, again);	/* with all of the verifier's log */
+		vfprintf(stderr, fmt, again); /* with all of the verifier's log */
 	va_end(again);
 	line[strcspn(line, "\n")] = 0;
 	at = strstr(line, "prog '");
 	if (level == LIBBPF_WARN && at && strstr(line, "failed to load")) {
-		snprintf(failed_program, sizeof(failed_program), "%.*s", (int)strcspn(at + 6, "'"), at + 6);
+		snprintf(failed_program, sizeof(failed_program), "%.*s", (int)strcspn(at + 6, "'"),
+			 at + 6);
 		return 0;
 	}
 	at = strstr(line, "BPF program load failed: ");
@@ -133,7 +138,8 @@ static void object_lost(struct loader *l, const char *name, int err)
 	bool inside = false;
 
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
-		const struct coverage *c = order[i].program ? coverage_of(l, order[i].program) : NULL;
+		const struct coverage *c =
+			order[i].program ? coverage_of(l, order[i].program) : NULL;
 
 		if (order[i].object)
 			inside = !strcmp(order[i].object, name);
@@ -149,7 +155,8 @@ static int share_maps(struct loader *l, struct bpf_object *obj)
 {
 	struct bpf_map *map;
 
-	bpf_object__for_each_map(map, obj) {
+	bpf_object__for_each_map(map, obj)
+	{
 		int fd = bpf_map__name(map)[0] == '.' ? -ENOENT : loader_map(l, bpf_map__name(map));
 
 		if (fd >= 0) {
@@ -168,7 +175,8 @@ static int configure(const struct loader *l, struct bpf_object *obj)
 {
 	struct bpf_map *map = bpf_object__find_map_by_name(obj, ".rodata.cfg");
 
-	return map ? bpf_map__set_initial_value(map, &l->options.config, sizeof(l->options.config)) : -ENOENT;
+	return map ? bpf_map__set_initial_value(map, &l->options.config, sizeof(l->options.config))
+		   : -ENOENT;
 }
 
 static int prepare(struct loader *l, struct bpf_object *obj)
@@ -176,7 +184,8 @@ static int prepare(struct loader *l, struct bpf_object *obj)
 	struct bpf_program *prog;
 	int err;
 
-	bpf_object__for_each_program(prog, obj) {
+	bpf_object__for_each_program(prog, obj)
+	{
 		const struct coverage *c = coverage_of(l, bpf_program__name(prog));
 
 		bpf_program__set_autoload(prog, c && !c->reason[0]);
@@ -223,8 +232,9 @@ static int load_object(struct loader *l, size_t i)
 static struct bpf_program *find_program(const struct loader *l, const char *name)
 {
 	for (size_t i = 0; i < NR_OBJECTS; i++) {
-		struct bpf_program *p = l->objects[i] ?
-			bpf_object__find_program_by_name(l->objects[i], name) : NULL;
+		struct bpf_program *p =
+			l->objects[i] ? bpf_object__find_program_by_name(l->objects[i], name)
+				      : NULL;
 
 		if (p)
 			return p;
@@ -252,7 +262,8 @@ static void name_hooks(struct loader *l)
 		c->doc = hooks[i].doc;
 		c->subsystem = subsystem_names[hooks[i].sub];
 		if (hooks[i].calls)
-			snprintf(l->hook_names[i], sizeof(l->hook_names[i]), "sys_exit: %s", hooks[i].calls);
+			snprintf(l->hook_names[i], sizeof(l->hook_names[i]), "sys_exit: %s",
+				 hooks[i].calls);
 		c->hook = l->hook_names[i];
 		if (!hook_wanted(l, &hooks[i]))
 			snprintf(c->reason, sizeof(c->reason), "not asked for");
@@ -265,7 +276,8 @@ static void name_sections(struct loader *l)
 		const struct bpf_program *p = find_program(l, hooks[i].program);
 
 		if (!l->hook_names[i][0] && p)
-			snprintf(l->hook_names[i], sizeof(l->hook_names[i]), "%s", bpf_program__section_name(p));
+			snprintf(l->hook_names[i], sizeof(l->hook_names[i]), "%s",
+				 bpf_program__section_name(p));
 	}
 }
 
@@ -284,8 +296,10 @@ int loader_open(struct loader **out, const struct loader_options *o)
 		loaded += !err;
 		if (err)
 			object_lost(l, object_rows[i].name, err);
-		if (err && i < 2) {	/* without processes and system calls there is nothing to tell */
-			log_error("cannot load the BPF object '%s': %s", object_rows[i].name, strerror(-err));
+		if (err &&
+		    i < 2) { /* without processes and system calls there is nothing to tell */
+			log_error("cannot load the BPF object '%s': %s", object_rows[i].name,
+				  strerror(-err));
 			loader_close(l);
 			return err;
 		}
@@ -315,7 +329,8 @@ static __u32 next_row(int sub)
  * Puts a program where it is found at the exit of one call: behind every earlier subsystem that
  * wants the same call, else first. Rows are filled from the last subsystem to the first.
  */
-static int chain(const struct loader *l, const struct hook *h, __u32 nr, const struct bpf_program *p)
+static int chain(const struct loader *l, const struct hook *h, __u32 nr,
+		 const struct bpf_program *p)
 {
 	int err = put_program(l, 0, nr, p);
 
@@ -330,7 +345,8 @@ static int chain_calls(struct loader *l, size_t i, const struct bpf_program *p)
 	int err = 0;
 
 	snprintf(calls, sizeof(calls), "%s", hooks[i].calls);
-	for (char *name = strtok_r(calls, " ", &save); name && !err; name = strtok_r(NULL, " ", &save)) {
+	for (char *name = strtok_r(calls, " ", &save); name && !err;
+	     name = strtok_r(NULL, " ", &save)) {
 		int nr = syscall_number(EV_ABI_NATIVE, name);
 
 		if (nr >= 0 && nr < EV_NR_SYSCALLS)
@@ -347,11 +363,13 @@ static int chain_all(struct loader *l)
 			struct bpf_program *p;
 			int err;
 
-			if (hooks[i].kind != HOOK_SYSCALLS || (int)hooks[i].sub != sub || l->coverage[i].reason[0])
+			if (hooks[i].kind != HOOK_SYSCALLS || (int)hooks[i].sub != sub ||
+			    l->coverage[i].reason[0])
 				continue;
 			p = find_program(l, hooks[i].program);
 			if (!p) {
-				coverage_lost(l, hooks[i].program, "its object could not be loaded");
+				coverage_lost(l, hooks[i].program,
+					      "its object could not be loaded");
 				continue;
 			}
 			err = chain_calls(l, i, p);

@@ -15,8 +15,8 @@ struct loader;
 struct loader_options {
 	struct ev_config config;
 	bool subsystems[EVS__MAX];
-	bool trace_enter;	/* attach sys_enter, too */
-	__u32 ring_bytes;	/* a power of two */
+	bool trace_enter; /* attach sys_enter, too */
+	__u32 ring_bytes; /* a power of two */
 };
 
 /* 0 or -errno; says why on stderr. On success *@out is the caller's. */

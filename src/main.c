@@ -13,7 +13,8 @@ struct command {
 };
 
 static const struct command commands[] = {
-	{"record", cmd_record, "watch containers until they end, a signal comes or time is up (the default command)"},
+	{"record", cmd_record,
+	 "watch containers until they end, a signal comes or time is up (the default command)"},
 	{"run", cmd_run, "run a command and watch it as if it were a container"},
 	{"list", cmd_list, "list events, containers"},
 	{"doctor", cmd_doctor, "what this kernel offers, what is missing, and what that costs"},
@@ -47,10 +48,11 @@ int main(int argc, char **argv)
 {
 	const struct command *c = argc > 1 ? find(argv[1]) : NULL;
 
-	signal(SIGPIPE, SIG_IGN);	/* a reader that goes away is an error of write(2) */
+	signal(SIGPIPE, SIG_IGN); /* a reader that goes away is an error of write(2) */
 	if (c)
 		return c->run(argc - 1, argv + 1);
-	if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")))
+	if (argc > 1 &&
+	    (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")))
 		return help();
 	if (argc > 1 && (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V"))) {
 		printf("ebpfmon %s\n", EBPFMON_VERSION);

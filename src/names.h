@@ -7,16 +7,16 @@
 #include "schema.h"
 
 /* Each returns a static string, or NULL when the number has no name. */
-const char *name_errno(int err);			/* 2 or -2 -> "ENOENT" */
-const char *name_signal(unsigned int sig);		/* 15 -> "SIGTERM" */
-const char *name_capability(unsigned int cap);		/* 21 -> "CAP_SYS_ADMIN" */
-const char *name_syscall(__u32 sysnr);			/* EV_SYSNR(abi, nr) -> "openat"; no ABI prefix */
-int syscall_number(__u32 abi, const char *name);	/* the way back, -1 when unknown */
+const char *name_errno(int err); /* 2 or -2 -> "ENOENT" */
+const char *name_signal(unsigned int sig); /* 15 -> "SIGTERM" */
+const char *name_capability(unsigned int cap); /* 21 -> "CAP_SYS_ADMIN" */
+const char *name_syscall(__u32 sysnr); /* EV_SYSNR(abi, nr) -> "openat"; no ABI prefix */
+int syscall_number(__u32 abi, const char *name); /* the way back, -1 when unknown */
 /* Of a type declared with ENUM in types.def: the value's name. */
 const char *name_enum(enum field_type type, __u64 value);
 
 struct flag_name {
-	__u64 mask, value;	/* the flag is set when (v & mask) == value */
+	__u64 mask, value; /* the flag is set when (v & mask) == value */
 	const char *name;
 };
 /* Of a type declared with FLAGS: its table, ended by a NULL name. */

@@ -9,7 +9,7 @@
 #include "schema.h"
 
 struct option_row {
-	const char *group;	/* set: a heading, nothing else */
+	const char *group; /* set: a heading, nothing else */
 	enum option_commands commands;
 	char letter;
 	const char *name, *arg, *help;
@@ -73,7 +73,8 @@ struct unit {
 	__u64 factor;
 };
 
-static int parse_units(const char *name, const char *value, const struct unit *units, __u64 max, __u64 *out)
+static int parse_units(const char *name, const char *value, const struct unit *units, __u64 max,
+		       __u64 *out)
 {
 	char *end;
 	unsigned long long n;
@@ -92,15 +93,17 @@ static int parse_units(const char *name, const char *value, const struct unit *u
 
 static int parse_duration(const char *name, const char *value, void *member)
 {
-	static const struct unit units[] = {{"", 1000000000}, {"s", 1000000000}, {"ms", 1000000},
-		{"m", 60000000000}, {"h", 3600000000000}, {"d", 86400000000000}, {NULL, 0}};
+	static const struct unit units[] = {
+		{"", 1000000000},     {"s", 1000000000},     {"ms", 1000000}, {"m", 60000000000},
+		{"h", 3600000000000}, {"d", 86400000000000}, {NULL, 0}};
 
 	return parse_units(name, value, units, 1ULL << 62, member);
 }
 
 static int parse_size(const char *name, const char *value, void *member)
 {
-	static const struct unit units[] = {{"", 1}, {"k", 1 << 10}, {"m", 1 << 20}, {"g", 1 << 30}, {NULL, 0}};
+	static const struct unit units[] = {
+		{"", 1}, {"k", 1 << 10}, {"m", 1 << 20}, {"g", 1 << 30}, {NULL, 0}};
 	__u64 n = 0;
 	int err = parse_units(name, value, units, 1u << 30, &n);
 
@@ -113,7 +116,8 @@ static int parse_size(const char *name, const char *value, void *member)
 	return err;
 }
 
-static int parse_enum(const char *name, const char *value, const char *const *names, int first, void *member)
+static int parse_enum(const char *name, const char *value, const char *const *names, int first,
+		      void *member)
 {
 	char all[128] = "";
 
@@ -122,7 +126,8 @@ static int parse_enum(const char *name, const char *value, const char *const *na
 			*(int *)member = first + i;
 			return 0;
 		}
-		snprintf(all + strlen(all), sizeof(all) - strlen(all), "%s%s", i ? ", " : "", names[i]);
+		snprintf(all + strlen(all), sizeof(all) - strlen(all), "%s%s", i ? ", " : "",
+			 names[i]);
 	}
 	log_error("--%s: '%s' is none of %s", name, value, all);
 	return -EINVAL;
@@ -130,17 +135,20 @@ static int parse_enum(const char *name, const char *value, const char *const *na
 
 static int parse_syscalls(const char *name, const char *value, void *member)
 {
-	return parse_enum(name, value, (const char *const[]){"totals", "time", "trace", NULL}, SYSCALLS_TOTALS, member);
+	return parse_enum(name, value, (const char *const[]){"totals", "time", "trace", NULL},
+			  SYSCALLS_TOTALS, member);
 }
 
 static int parse_format(const char *name, const char *value, void *member)
 {
-	return parse_enum(name, value, (const char *const[]){"json", "jsonl", "csv", "text", NULL}, FORMAT_REPORT, member);
+	return parse_enum(name, value, (const char *const[]){"json", "jsonl", "csv", "text", NULL},
+			  FORMAT_REPORT, member);
 }
 
 static int parse_color(const char *name, const char *value, void *member)
 {
-	return parse_enum(name, value, (const char *const[]){"auto", "always", "never", NULL}, COLOR_AUTO, member);
+	return parse_enum(name, value, (const char *const[]){"auto", "always", "never", NULL},
+			  COLOR_AUTO, member);
 }
 
 /* A subsystem, or one event; 0 when it is neither. */
@@ -165,13 +173,15 @@ static int parse_events(const char *name, const char *value, void *member)
 	/* a list that only takes away takes away from everything */
 	if (value[0] != '-')
 		memset(events, 0, EV__MAX * sizeof(*events));
-	for (char *w = copy ? strtok_r(copy, ",", &save) : NULL; w && !err; w = strtok_r(NULL, ",", &save)) {
+	for (char *w = copy ? strtok_r(copy, ",", &save) : NULL; w && !err;
+	     w = strtok_r(NULL, ",", &save)) {
 		bool on = *w != '-';
 
 		if (set_events(events, on ? w : w + 1, on))
 			continue;
-		log_error("--%s: there is no event or subsystem '%s'; did you mean '%s'? (ebpfmon list events)", name,
-			  on ? w : w + 1, event_nearest(on ? w : w + 1));
+		log_error(
+			"--%s: there is no event or subsystem '%s'; did you mean '%s'? (ebpfmon list events)",
+			name, on ? w : w + 1, event_nearest(on ? w : w + 1));
 		err = -EINVAL;
 	}
 	free(copy);
@@ -182,8 +192,14 @@ static int parse_events(const char *name, const char *value, void *member)
 
 static const struct option_row rows[] = {
 #define GROUP(title) {.group = title, .commands = OPT_BOTH},
-#define OPTION(c, l, n, a, p, m, h) \
-	{.commands = OPT_##c, .letter = l, .name = n, .arg = a, .parse = p, .offset = offsetof(struct options, m), .help = h},
+#define OPTION(c, l, n, a, p, m, h)                                                                \
+	{.commands = OPT_##c,                                                                      \
+	 .letter = l,                                                                              \
+	 .name = n,                                                                                \
+	 .arg = a,                                                                                 \
+	 .parse = p,                                                                               \
+	 .offset = offsetof(struct options, m),                                                    \
+	 .help = h},
 #include "options.def"
 };
 
@@ -212,9 +228,11 @@ int options_parse(struct options *o, enum option_commands command, int argc, cha
 	for (int i = 0; i < NR_ROWS; i++) {
 		if (rows[i].group || !(rows[i].commands & command))
 			continue;
-		longs[n++] = (struct option){rows[i].name, rows[i].arg ? required_argument : no_argument, NULL, 256 + i};
+		longs[n++] = (struct option){
+			rows[i].name, rows[i].arg ? required_argument : no_argument, NULL, 256 + i};
 		if (rows[i].letter)
-			sprintf(shorts + strlen(shorts), "%c%s", rows[i].letter, rows[i].arg ? ":" : "");
+			sprintf(shorts + strlen(shorts), "%c%s", rows[i].letter,
+				rows[i].arg ? ":" : "");
 	}
 	longs[n++] = (struct option){"help", no_argument, NULL, 'h'};
 	longs[n] = (struct option){};
@@ -228,7 +246,9 @@ int options_parse(struct options *o, enum option_commands command, int argc, cha
 			return 1;
 		}
 		if (c == '?' || c == ':') {
-			log_error("%s '%s' (see --help)", c == ':' ? "a value is missing after" : "unknown option", argv[optind - 1]);
+			log_error("%s '%s' (see --help)",
+				  c == ':' ? "a value is missing after" : "unknown option",
+				  argv[optind - 1]);
 			return -EINVAL;
 		}
 		for (int i = 0; row < 0 && i < NR_ROWS; i++)
@@ -241,7 +261,8 @@ int options_parse(struct options *o, enum option_commands command, int argc, cha
 	if (command == OPT_RUN) {
 		o->command = argv + optind;
 		if (!*o->command) {
-			log_error("run: which command? (ebpfmon run [OPTIONS] -- COMMAND [ARGUMENT]...)");
+			log_error(
+				"run: which command? (ebpfmon run [OPTIONS] -- COMMAND [ARGUMENT]...)");
 			return -EINVAL;
 		}
 	} else if (optind < argc) {
@@ -297,8 +318,9 @@ void options_help(FILE *out, enum option_commands command)
 		}
 		if (!(rows[i].commands & command))
 			continue;
-		snprintf(left, sizeof(left), "  %c%c%s --%s%s%s", rows[i].letter ? '-' : ' ', rows[i].letter ? rows[i].letter : ' ',
-			 rows[i].letter ? "," : " ", rows[i].name, rows[i].arg ? " " : "", rows[i].arg ? rows[i].arg : "");
+		snprintf(left, sizeof(left), "  %c%c%s --%s%s%s", rows[i].letter ? '-' : ' ',
+			 rows[i].letter ? rows[i].letter : ' ', rows[i].letter ? "," : " ",
+			 rows[i].name, rows[i].arg ? " " : "", rows[i].arg ? rows[i].arg : "");
 		fprintf(out, "%-30s", left);
 		wrap(out, rows[i].help, 30, 100);
 	}

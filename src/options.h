@@ -31,11 +31,11 @@ struct options {
 	enum syscalls_mode syscalls;
 	enum format format;
 	enum color color;
-	__u64 duration;		/* ns; 0: until a signal */
-	__u32 buffer;		/* bytes */
+	__u64 duration; /* ns; 0: until a signal */
+	__u32 buffer; /* bytes */
 	const char *output, *name;
 	bool wait, exit_with_container, summary, strict, quiet, verbose;
-	char *const *command;	/* of `run`, ended by NULL */
+	char *const *command; /* of `run`, ended by NULL */
 };
 
 enum option_commands { OPT_RECORD = 1, OPT_RUN = 2, OPT_BOTH = 3 };

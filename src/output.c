@@ -39,7 +39,7 @@ static size_t write_all(struct output *o, const char *data, size_t len)
 
 		if (n >= 0) {
 			done += n;
-		} else if (errno == EAGAIN) {	/* somebody else made the descriptor non-blocking */
+		} else if (errno == EAGAIN) { /* somebody else made the descriptor non-blocking */
 			struct pollfd p = {.fd = o->fd, .events = POLLOUT};
 
 			poll(&p, 1, -1);
@@ -55,7 +55,7 @@ int output_flush(struct output *o)
 	const char *data = o->buf.data, *last;
 	size_t len = o->buf.len, done;
 
-	if (o->buf.err) {	/* the record under way when memory ran out is not whole */
+	if (o->buf.err) { /* the record under way when memory ran out is not whole */
 		last = len ? memrchr(data, '\n', len) : NULL;
 		len = last ? last + 1 - data : 0;
 		o->dropped++;
@@ -81,7 +81,7 @@ int output_record(struct output *o)
 void output_close(struct output *o)
 {
 	output_flush(o);
-	if (o->dropped && o->err != -EPIPE)	/* a reader that has seen enough is no trouble */
+	if (o->dropped && o->err != -EPIPE) /* a reader that has seen enough is no trouble */
 		log_error("%llu events could not be written: %s", o->dropped, strerror(-o->err));
 	buf_free(&o->buf);
 	if (o->fd >= 0)

@@ -5,13 +5,13 @@
 
 #include "buf.h"
 
-#define OUTPUT_BATCH 65536	/* bytes that are kept before they are written without being asked */
+#define OUTPUT_BATCH 65536 /* bytes that are kept before they are written without being asked */
 
 struct output {
 	struct buf buf;
 	int fd;
-	int err;			/* first failure; from then on records are counted and dropped */
-	unsigned long long dropped;	/* records (lines) that were not written, or not as a whole */
+	int err; /* first failure; from then on records are counted and dropped */
+	unsigned long long dropped; /* records (lines) that were not written, or not as a whole */
 };
 
 /* Writes what is there. 0 or the first error there ever was, as -errno. */

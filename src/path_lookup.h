@@ -4,9 +4,9 @@
  * only its argument and the directory that it is relative to. Here the argument's directory is
  * looked up below the process's own root, after the fact.
  *
- * The directory tree is the container's, so nothing may make us wait: the lookup takes only what
- * is in the kernel's cache (RESOLVE_CACHED), where the call has just left it, and opens with
- * O_PATH, which neither triggers automounts nor asks a FUSE daemon.
+ * The directory tree is the container's, so nothing may make us wait: the lookup takes what is in
+ * the kernel's cache (RESOLVE_CACHED), where the call has just left it, and goes beyond it only when
+ * the mount namespace has no file system that asks somebody (FUSE, NFS, automounts).
  */
 #ifndef EBPFMON_PATH_LOOKUP_H
 #define EBPFMON_PATH_LOOKUP_H

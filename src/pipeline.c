@@ -7,9 +7,9 @@
 #include "path_lookup.h"
 #include "pipeline.h"
 
-#define BACKLOG_MAX	(4u << 20)	/* bytes kept for a container that is not decided */
-#define FILES_MAX	262144
-#define PROCESSES_MAX	100000
+#define BACKLOG_MAX   (4u << 20) /* bytes kept for a container that is not decided */
+#define FILES_MAX     262144
+#define PROCESSES_MAX 100000
 
 /* Records of a container that may turn out to be none: kept in order until it is decided. */
 struct backlog {
@@ -62,7 +62,8 @@ static void give(struct pipeline *p, struct record *r)
 
 /* ---- filters that only user space can apply ---- */
 
-static bool path_wanted(const struct pipeline *p, const struct ev_hdr *hdr, const struct event_desc *d)
+static bool path_wanted(const struct pipeline *p, const struct ev_hdr *hdr,
+			const struct event_desc *d)
 {
 	bool any = false;
 
@@ -74,7 +75,8 @@ static bool path_wanted(const struct pipeline *p, const struct ev_hdr *hdr, cons
 		if (f->type != FT_path)
 			continue;
 		any = true;
-		s = record_bytes(hdr, *(const struct ev_ref *)((const char *)hdr + f->offset), &len);
+		s = record_bytes(hdr, *(const struct ev_ref *)((const char *)hdr + f->offset),
+				 &len);
 		for (unsigned int j = 0; s && j < p->filter->nr_prefixes; j++) {
 			size_t n = strlen(p->filter->prefixes[j]);
 
@@ -85,7 +87,8 @@ static bool path_wanted(const struct pipeline *p, const struct ev_hdr *hdr, cons
 	return !any;
 }
 
-static bool port_wanted(const struct pipeline *p, const struct ev_hdr *hdr, const struct event_desc *d)
+static bool port_wanted(const struct pipeline *p, const struct ev_hdr *hdr,
+			const struct event_desc *d)
 {
 	bool any = false;
 
@@ -164,7 +167,8 @@ static void resolve_path(struct record *r, struct ev_hdr *hdr, struct ev_ref *re
 	size_t len;
 	ssize_t n;
 
-	if (!(*flags & PATH_ARGUMENT) || *flags & (PATH_UNREADABLE | PATH_UNREACHABLE | PATH_TRUNCATED))
+	if (!(*flags & PATH_ARGUMENT) ||
+	    *flags & (PATH_UNREADABLE | PATH_UNREACHABLE | PATH_TRUNCATED))
 		return;
 	path = record_bytes(hdr, *ref, &len);
 	if (!path)
@@ -193,14 +197,18 @@ static void resolve_paths(struct record *r, struct ev_hdr *hdr)
 
 	for (unsigned int i = 0; i < d->nr_fields; i++) {
 		const struct field_desc *f = &d->fields[i];
-		static const struct { const char *path, *flags; } pairs[] = {
-			{"path", "path_flags"}, {"target", "target_flags"},
+		static const struct {
+			const char *path, *flags;
+		} pairs[] = {
+			{"path", "path_flags"},
+			{"target", "target_flags"},
 		};
 
 		if (f->type != FT_path)
 			continue;
 		for (unsigned int j = 0; j < 2; j++)
-			for (unsigned int k = 0; !strcmp(f->member, pairs[j].path) && k < d->nr_fields; k++)
+			for (unsigned int k = 0;
+			     !strcmp(f->member, pairs[j].path) && k < d->nr_fields; k++)
 				if (!strcmp(d->fields[k].member, pairs[j].flags))
 					resolve_path(r, hdr, (void *)((char *)hdr + f->offset),
 						     (void *)((char *)hdr + d->fields[k].offset));
@@ -220,7 +228,8 @@ static void judge_exe(const struct record *r, struct ev_hdr *hdr)
  * The kernel side sends a signal that crosses cgroups twice, once for each that is watched. When both are
  * the same container's, the one in the target's name is one too many.
  */
-static bool signal_doubled(const struct pipeline *p, const struct container *c, const struct ev_hdr *hdr)
+static bool signal_doubled(const struct pipeline *p, const struct container *c,
+			   const struct ev_hdr *hdr)
 {
 	const struct ev_ipc_signal *s = (const struct ev_ipc_signal *)hdr;
 
@@ -266,7 +275,8 @@ static const struct ev_hdr *enrich(struct pipeline *p, struct record *r)
 
 /* ---- containers ---- */
 
-static struct record record_of(const struct pipeline *p, const struct container *c, const struct ev_hdr *hdr)
+static struct record record_of(const struct pipeline *p, const struct container *c,
+			       const struct ev_hdr *hdr)
 {
 	return (struct record){
 		.hdr = hdr,
@@ -322,8 +332,10 @@ static void stop(struct pipeline *p, struct container *c, const struct ev_proces
 /* The first program executed in a container is its entry point, and its process the container's first. */
 static void follow_life(struct pipeline *p, struct container *c, const struct ev_hdr *hdr)
 {
-	if (hdr->type == EV_process_exec && ((const struct ev_process_exec *)hdr)->entry && !c->started) {
-		container_table_entry(p->containers, c);	/* its runtime has written its state by now */
+	if (hdr->type == EV_process_exec && ((const struct ev_process_exec *)hdr)->entry &&
+	    !c->started) {
+		container_table_entry(p->containers,
+				      c); /* its runtime has written its state by now */
 		c->started = hdr->time;
 		c->init_pid = hdr->pid;
 		c->init_start = hdr->start;
@@ -392,7 +404,7 @@ void pipeline_decided(struct pipeline *p, struct container *c)
 
 	if (!b)
 		return;
-	*at = b->next;	/* first: what it holds may be fed again */
+	*at = b->next; /* first: what it holds may be fed again */
 	for (size_t off = 0; c->state == CT_WATCHED && off < b->len;) {
 		const struct ev_hdr *hdr = (const void *)(b->data + off);
 
@@ -410,7 +422,8 @@ static void cgroup_event(struct pipeline *p, const struct ev_hdr *hdr)
 		const char *path = record_bytes(hdr, e->path, &len);
 
 		if (path)
-			container_table_create(p->containers, e->id, e->parent, path, len, hdr->time);
+			container_table_create(p->containers, e->id, e->parent, path, len,
+					       hdr->time);
 	}
 }
 
@@ -429,7 +442,8 @@ void pipeline_feed(struct pipeline *p, const void *data, size_t len)
 	record_normalise(hdr);
 	cgroup_event(p, hdr);
 	cgroup = hdr->cgroup;
-	if (hdr->type == EV_container_cgroup_create)	/* by the runtime, from outside: it is the container's all the same */
+	if (hdr->type ==
+	    EV_container_cgroup_create) /* by the runtime, from outside: it is the container's all the same */
 		cgroup = ((struct ev_container_cgroup_create *)hdr)->id;
 	else if (hdr->type == EV_container_cgroup_remove)
 		cgroup = ((struct ev_container_cgroup_remove *)hdr)->id;
@@ -440,7 +454,8 @@ void pipeline_feed(struct pipeline *p, const void *data, size_t len)
 	}
 	if (c->state == CT_UNDECIDED && hdr->type == EV_process_exec &&
 	    ((struct ev_process_exec *)hdr)->entry) {
-		void *copy = malloc(hdr->len);	/* what was kept comes first, and passes through the scratch */
+		void *copy = malloc(
+			hdr->len); /* what was kept comes first, and passes through the scratch */
 
 		if (copy)
 			memcpy(copy, hdr, hdr->len);

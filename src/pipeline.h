@@ -15,29 +15,31 @@ struct file_names;
 struct path_lookup;
 
 struct filter {
-	bool events[EV__MAX];		/* what the sinks get */
-	const char *const *prefixes;	/* paths; records with a path that has none of these are left out */
+	bool events[EV__MAX]; /* what the sinks get */
+	const char *const
+		*prefixes; /* paths; records with a path that has none of these are left out */
 	unsigned int nr_prefixes;
-	__u32 ports[16];		/* network records with neither port in here are left out */
+	__u32 ports[16]; /* network records with neither port in here are left out */
 	unsigned int nr_ports;
 };
 
 struct pipeline {
 	struct container_table *containers;
 	struct process_table *processes;
-	struct file_names *files;	/* identity of an open file -> path, for the I/O counters */
-	struct path_lookup *lookup;	/* NULL: symbolic links in path arguments are left as they are */
+	struct file_names *files; /* identity of an open file -> path, for the I/O counters */
+	struct path_lookup
+		*lookup; /* NULL: symbolic links in path arguments are left as they are */
 	const struct filter *filter;
 	struct sink *sinks;
 	__s64 boot_to_wall;
-	__u64 bad;			/* records that failed record_check() */
-	__u64 stray;			/* records of cgroups that nobody told us about */
+	__u64 bad; /* records that failed record_check() */
+	__u64 stray; /* records of cgroups that nobody told us about */
 	__u64 nr_records;
-	int err;			/* first error of a sink */
+	int err; /* first error of a sink */
 	/* filled while a record is under way */
-	char *scratch;			/* EV_MAX_LEN + room for a path, 8-aligned */
-	struct backlog *backlogs;	/* records of containers that are not decided yet */
-	bool wanted_stopped;		/* a wanted container has ended: for --exit-with-container */
+	char *scratch; /* EV_MAX_LEN + room for a path, 8-aligned */
+	struct backlog *backlogs; /* records of containers that are not decided yet */
+	bool wanted_stopped; /* a wanted container has ended: for --exit-with-container */
 };
 
 int pipeline_init(struct pipeline *p);

@@ -13,25 +13,25 @@
 #include "events.h"
 
 struct process {
-	__u32 pid;			/* with start: its identity */
-	__u64 start;			/* CLOCK_BOOTTIME, ns */
+	__u32 pid; /* with start: its identity */
+	__u64 start; /* CLOCK_BOOTTIME, ns */
 	__u32 ppid, vpid, uid, gid;
 	__u64 cgroup;
-	struct process *parent;		/* NULL when not known */
+	struct process *parent; /* NULL when not known */
 	char comm[EV_COMM_LEN + 1];
-	char *exe;			/* path, NULL when not known; not necessarily UTF-8 */
+	char *exe; /* path, NULL when not known; not necessarily UTF-8 */
 	size_t exe_len;
-	char *args;			/* argument vector, each ended by NUL; NULL when not known */
+	char *args; /* argument vector, each ended by NUL; NULL when not known */
 	size_t args_len;
 	bool args_cut;
-	bool setup;			/* has not executed anything inside the container yet */
-	bool existing;			/* was there before recording started */
+	bool setup; /* has not executed anything inside the container yet */
+	bool existing; /* was there before recording started */
 	bool exited;
-	__u64 end;			/* when it ended; 0 while it runs */
+	__u64 end; /* when it ended; 0 while it runs */
 	int exit_code, exit_signal;
-	__u64 cpu_time, max_rss;	/* ns, bytes; known at exit */
-	__u32 nr_threads;		/* threads made beyond the first */
-	__u32 index;			/* its number in the order of appearance, from 0: dense, for tables beside */
+	__u64 cpu_time, max_rss; /* ns, bytes; known at exit */
+	__u32 nr_threads; /* threads made beyond the first */
+	__u32 index; /* its number in the order of appearance, from 0: dense, for tables beside */
 };
 
 #endif

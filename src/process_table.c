@@ -15,8 +15,8 @@ struct entry {
 	struct key key;
 	UT_hash_handle hh;
 	__u32 live_pid;
-	UT_hash_handle live_hh;		/* by pid, while it lives */
-	struct entry *next_exited;	/* in the order they ended */
+	UT_hash_handle live_hh; /* by pid, while it lives */
+	struct entry *next_exited; /* in the order they ended */
 	unsigned int children;
 	bool queued;
 };
@@ -56,7 +56,8 @@ void process_table_free(struct process_table *t)
 	if (!t)
 		return;
 	HASH_CLEAR(live_hh, t->live);
-	HASH_ITER(hh, t->all, e, next) {
+	HASH_ITER(hh, t->all, e, next)
+	{
 		e->p.parent = NULL;
 		entry_free(t, e);
 	}
@@ -91,7 +92,7 @@ static void forget_some(struct process_table *t)
 		if (!t->exited_head)
 			t->exited_tail = &t->exited_head;
 		e->next_exited = NULL;
-		if (e->children) {	/* its turn comes again when they are gone */
+		if (e->children) { /* its turn comes again when they are gone */
 			*t->exited_tail = e;
 			t->exited_tail = &e->next_exited;
 			continue;
@@ -148,7 +149,8 @@ static void replace(char **field, size_t *field_len, const char *data, size_t le
 	*field_len = len;
 }
 
-static void learn_fork(struct process_table *t, const struct ev_process_fork *f, struct entry *parent)
+static void learn_fork(struct process_table *t, const struct ev_process_fork *f,
+		       struct entry *parent)
 {
 	struct entry *child;
 
@@ -221,7 +223,7 @@ struct process *process_table_record(struct process_table *t, const struct ev_hd
 		e = entry_new(t, hdr->pid, hdr->start, hdr->ppid);
 	if (!e)
 		return NULL;
-	if (!event_descs[hdr->type].counter) {	/* a counter's header is of when it began */
+	if (!event_descs[hdr->type].counter) { /* a counter's header is of when it began */
 		e->p.vpid = hdr->vpid;
 		e->p.uid = hdr->uid;
 		e->p.gid = hdr->gid;
@@ -245,7 +247,8 @@ int process_table_each(struct process_table *t, int (*fn)(struct process *p, voi
 	struct entry *e, *next;
 	int err = 0;
 
-	HASH_ITER(hh, t->all, e, next) {
+	HASH_ITER(hh, t->all, e, next)
+	{
 		err = fn(&e->p, arg);
 		if (err)
 			break;

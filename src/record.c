@@ -115,8 +115,8 @@ static size_t clean(char *s, size_t len)
  */
 struct path_plan {
 	const struct field_desc *path;
-	const struct field_desc *flags;	/* NULL: none */
-	bool argument;			/* whatever the flags say */
+	const struct field_desc *flags; /* NULL: none */
+	bool argument; /* whatever the flags say */
 };
 
 struct plan {
@@ -134,7 +134,8 @@ static const struct field_desc *flags_field(const struct event_desc *d, const ch
 	for (unsigned int i = 0; i < d->nr_fields; i++) {
 		const char *m = d->fields[i].member;
 
-		if (d->fields[i].type == FT_pathflags && !strncmp(m, path, n) && !strcmp(m + n, "_flags"))
+		if (d->fields[i].type == FT_pathflags && !strncmp(m, path, n) &&
+		    !strcmp(m + n, "_flags"))
 			return &d->fields[i];
 	}
 	return NULL;
@@ -150,9 +151,11 @@ static __attribute__((constructor(201))) void make_plans(void)
 		for (unsigned int i = 0; i < d->nr_fields; i++) {
 			const struct field_desc *f = &d->fields[i];
 
-			if (f->type == FT_path && p->nr_paths < sizeof(p->paths) / sizeof(p->paths[0]))
-				p->paths[p->nr_paths++] = (struct path_plan){
-					f, flags_field(d, f->member), !strcmp(f->member, "filename")};
+			if (f->type == FT_path &&
+			    p->nr_paths < sizeof(p->paths) / sizeof(p->paths[0]))
+				p->paths[p->nr_paths++] =
+					(struct path_plan){f, flags_field(d, f->member),
+							   !strcmp(f->member, "filename")};
 			else if (f->type == FT_str && !strcmp(f->member, "mount"))
 				p->mount = f;
 		}
@@ -164,14 +167,15 @@ static void normalise_path(char *buf, const struct path_plan *p)
 	struct ev_ref r = get_ref(buf, p->path);
 	char *s = buf + r.off;
 
-	if (r.len > 1 && !s[0]) {	/* an abstract socket's name; a walked path begins with a name */
+	if (r.len > 1 && !s[0]) { /* an abstract socket's name; a walked path begins with a name */
 		s[0] = '@';
 		return;
 	}
 	if (!r.len || s[r.len - 1])
 		return;
 	turn_round(s, r.len);
-	if (p->argument || (p->flags && record_number((struct ev_hdr *)buf, p->flags) & PATH_ARGUMENT)) {
+	if (p->argument ||
+	    (p->flags && record_number((struct ev_hdr *)buf, p->flags) & PATH_ARGUMENT)) {
 		r.len = clean(s, r.len);
 		memcpy(buf + p->path->offset, &r, sizeof(r));
 	}
@@ -188,7 +192,8 @@ void record_normalise(void *buf)
 	if (!p->mount)
 		return;
 	r = get_ref(buf, p->mount);
-	if (!r.len && r.off >= event_descs[hdr->type].size && r.off < hdr->len) {	/* mounted at the root: "/" */
+	if (!r.len && r.off >= event_descs[hdr->type].size &&
+	    r.off < hdr->len) { /* mounted at the root: "/" */
 		r.len = 1;
 		memcpy((char *)buf + p->mount->offset, &r, sizeof(r));
 	}

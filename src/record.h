@@ -12,12 +12,12 @@ struct process;
 
 /* What every sink gets. All pointers are lent for the call only. */
 struct record {
-	const struct ev_hdr *hdr;		/* passed record_check() and record_normalise() */
-	const struct event_desc *desc;		/* of hdr->type */
-	const struct container *container;	/* never NULL */
-	const struct process *process;		/* the acting process; NULL when it is not known */
-	__u64 wall;				/* hdr->time as CLOCK_REALTIME, ns since the epoch */
-	__s64 boot_to_wall;			/* add to any FT_time field to get CLOCK_REALTIME; ns */
+	const struct ev_hdr *hdr; /* passed record_check() and record_normalise() */
+	const struct event_desc *desc; /* of hdr->type */
+	const struct container *container; /* never NULL */
+	const struct process *process; /* the acting process; NULL when it is not known */
+	__u64 wall; /* hdr->time as CLOCK_REALTIME, ns since the epoch */
+	__s64 boot_to_wall; /* add to any FT_time field to get CLOCK_REALTIME; ns */
 };
 
 /*

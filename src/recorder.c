@@ -16,10 +16,12 @@
 #include "report/report.h"
 #include "sinks.h"
 
-#define POLL_MS		100
-#define ARGS_MAX	8192	/* bytes of an argument vector, as in bpf/process.bpf.c */
-#define SWEEP_NS	1000000000ULL
-#define UNDECIDED_NS	(30 * 1000000000ULL)	/* a new cgroup in which nothing container-like ran for so long is none */
+#define POLL_MS	 100
+#define ARGS_MAX 8192 /* bytes of an argument vector, as in bpf/process.bpf.c */
+#define SWEEP_NS 1000000000ULL
+#define UNDECIDED_NS                                                                               \
+	(30 *                                                                                      \
+	 1000000000ULL) /* a new cgroup in which nothing container-like ran for so long is none */
 
 static volatile sig_atomic_t caught;
 
@@ -71,24 +73,31 @@ static void configure(const struct options *o, struct loader_options *lo)
 	/* counters of files are nameless without the records that say which file it is */
 	if (o->events[EV_file_io])
 		c->events[EV_file_inherit / 64] |= 1ULL << EV_file_inherit % 64,
-		c->events[EV_file_open / 64] |= 1ULL << EV_file_open % 64;
+			c->events[EV_file_open / 64] |= 1ULL << EV_file_open % 64;
 	for (c->nr_pids = 0; c->nr_pids < o->pids.nr && c->nr_pids < EV_FILTER_MAX; c->nr_pids++)
 		c->pids[c->nr_pids] = o->pids.v[c->nr_pids];
 	for (c->nr_uids = 0; c->nr_uids < o->uids.nr && c->nr_uids < EV_FILTER_MAX; c->nr_uids++)
 		c->uids[c->nr_uids] = o->uids.v[c->nr_uids];
-	for (c->nr_comms = 0; c->nr_comms < o->comms.nr && c->nr_comms < EV_FILTER_MAX; c->nr_comms++)
+	for (c->nr_comms = 0; c->nr_comms < o->comms.nr && c->nr_comms < EV_FILTER_MAX;
+	     c->nr_comms++)
 		snprintf(c->comms[c->nr_comms], sizeof(c->comms[0]), "%s", o->comms.v[c->nr_comms]);
 }
 
 static int check_limits(const struct options *o)
 {
-	const struct { const char *name; unsigned int nr; } lists[] = {
-		{"pid", o->pids.nr}, {"uid", o->uids.nr}, {"comm", o->comms.nr},
+	const struct {
+		const char *name;
+		unsigned int nr;
+	} lists[] = {
+		{"pid", o->pids.nr},
+		{"uid", o->uids.nr},
+		{"comm", o->comms.nr},
 	};
 
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
 		if (lists[i].nr > EV_FILTER_MAX) {
-			log_error("--%s can be given %d times at most", lists[i].name, EV_FILTER_MAX);
+			log_error("--%s can be given %d times at most", lists[i].name,
+				  EV_FILTER_MAX);
 			return -EINVAL;
 		}
 	return 0;
@@ -109,7 +118,8 @@ static void decided(void *arg, struct container *c)
 
 	pipeline_decided(&r->pipeline, c);
 	if (c->state == CT_WATCHED && !c->existing)
-		log_info("container %s (%s) starts", container_name(c), c->runtime ? c->runtime : "unknown runtime");
+		log_info("container %s (%s) starts", container_name(c),
+			 c->runtime ? c->runtime : "unknown runtime");
 }
 
 struct names {
@@ -230,7 +240,8 @@ static int open_sinks(struct recorder *r)
 	int err = -EINVAL;
 
 	if (format == FORMAT_REPORT) {
-		struct report_options ro = {.output = o->output ? o->output : "-", .version = EBPFMON_VERSION};
+		struct report_options ro = {.output = o->output ? o->output : "-",
+					    .version = EBPFMON_VERSION};
 
 		/* a person who writes the report to a file sees its summary */
 		if (o->output && strcmp(o->output, "-") && (o->summary || isatty(STDOUT_FILENO)))
@@ -255,7 +266,8 @@ static int check_host(void)
 		return -EPERM;
 	}
 	if (access("/sys/kernel/btf/vmlinux", R_OK)) {
-		log_error("this kernel has no BTF (/sys/kernel/btf/vmlinux): CONFIG_DEBUG_INFO_BTF=y is needed");
+		log_error(
+			"this kernel has no BTF (/sys/kernel/btf/vmlinux): CONFIG_DEBUG_INFO_BTF=y is needed");
 		return -ENOTSUP;
 	}
 	return 0;
@@ -265,8 +277,11 @@ int recorder_open(struct recorder *r, struct options *o)
 {
 	struct loader_options lo = {};
 	struct container_select sel = {
-		.patterns = o->containers.v, .nr = o->containers.nr,
-		.mark = mark, .decided = decided, .arg = r,
+		.patterns = o->containers.v,
+		.nr = o->containers.nr,
+		.mark = mark,
+		.decided = decided,
+		.arg = r,
 	};
 	int err;
 
@@ -301,7 +316,9 @@ int recorder_open(struct recorder *r, struct options *o)
 static int announce_existing(struct container *c, void *arg)
 {
 	struct recorder *r = arg;
-	struct ev_hdr hdr = {.time = clock_ns(CLOCK_BOOTTIME), .cgroup = c->cgroup, .flags = EV_F_EXISTING | EV_F_NOPROC};
+	struct ev_hdr hdr = {.time = clock_ns(CLOCK_BOOTTIME),
+			     .cgroup = c->cgroup,
+			     .flags = EV_F_EXISTING | EV_F_NOPROC};
 
 	if (c->existing)
 		pipeline_start(&r->pipeline, c, &hdr);
@@ -351,18 +368,22 @@ int recorder_start(struct recorder *r)
 	/* after attaching: what starts meanwhile is seen by one or the other, or both */
 	err = container_table_scan(r->containers, r->session.begin_boot);
 	if (err) {
-		log_error("cannot read the cgroup v2 hierarchy: %s (mount -t cgroup2 none /sys/fs/cgroup/unified)", strerror(-err));
+		log_error(
+			"cannot read the cgroup v2 hierarchy: %s (mount -t cgroup2 none /sys/fs/cgroup/unified)",
+			strerror(-err));
 		return err;
 	}
 	container_table_each(r->containers, add_name, &there);
-	if (!there.nr && r->options->containers.nr && !r->options->wait && !has_glob(&r->options->containers))
+	if (!there.nr && r->options->containers.nr && !r->options->wait &&
+	    !has_glob(&r->options->containers))
 		return no_such_container(r->options);
 	source_iterate(r->source, "process_existing");
 	process_table_each(r->pipeline.processes, read_args, NULL);
 	container_table_each(r->containers, announce_existing, r);
 	source_iterate(r->source, "tcp_existing");
 	log_info("recording %s%s%s", there.nr ? there.text : "containers as they start",
-		 r->options->duration ? "" : "; Ctrl-C ends it", there.nr && !r->options->containers.nr ? " (and those that start)" : "");
+		 r->options->duration ? "" : "; Ctrl-C ends it",
+		 there.nr && !r->options->containers.nr ? " (and those that start)" : "");
 	return 0;
 }
 
@@ -409,9 +430,18 @@ static void feed_unfinished(struct recorder *r, const struct process *p, pid_t t
 		return;
 	if (fgets(line, sizeof(line), f) && sscanf(line, "%d", &nr) == 1 && nr >= 0) {
 		e.hdr = (struct ev_hdr){
-			.type = EV_syscall_calls, .len = sizeof(e), .time = clock_ns(CLOCK_BOOTTIME),
-			.cgroup = p->cgroup, .start = p->start, .pid = p->pid, .tid = tid, .vpid = p->vpid,
-			.ppid = p->ppid, .uid = p->uid, .gid = p->gid, .flags = p->setup ? EV_F_SETUP : 0,
+			.type = EV_syscall_calls,
+			.len = sizeof(e),
+			.time = clock_ns(CLOCK_BOOTTIME),
+			.cgroup = p->cgroup,
+			.start = p->start,
+			.pid = p->pid,
+			.tid = tid,
+			.vpid = p->vpid,
+			.ppid = p->ppid,
+			.uid = p->uid,
+			.gid = p->gid,
+			.flags = p->setup ? EV_F_SETUP : 0,
 		};
 		memcpy(e.hdr.comm, p->comm, sizeof(e.hdr.comm));
 		e.nr = EV_SYSNR(EV_ABI_NATIVE, nr);
@@ -462,7 +492,8 @@ static int warn_lost(struct recorder *r)
 	for (int i = 0; i < EV__MAX; i++) {
 		total += r->session.lost[i];
 		if (r->session.lost[i])
-			log_warn("lost: %llu records of %s (a bigger --buffer helps)", r->session.lost[i], event_descs[i].name);
+			log_warn("lost: %llu records of %s (a bigger --buffer helps)",
+				 r->session.lost[i], event_descs[i].name);
 	}
 	if (r->pipeline.bad)
 		log_warn("%llu malformed records", r->pipeline.bad);
@@ -496,7 +527,7 @@ int recorder_finish(struct recorder *r, const char *why)
 	lost = warn_lost(r);
 	if (!err)
 		err = r->pipeline.err;
-	if (err == -EPIPE)	/* `| head`: the reader has had enough */
+	if (err == -EPIPE) /* `| head`: the reader has had enough */
 		err = 0;
 	if (err) {
 		log_error("the output is not complete: %s", strerror(-err));

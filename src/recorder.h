@@ -17,8 +17,8 @@ struct recorder {
 	struct session session;
 	struct container_table *containers;
 	__u64 next_sweep;
-	bool interrupted;	/* by SIGINT */
-	bool own_output;	/* stdout carries data */
+	bool interrupted; /* by SIGINT */
+	bool own_output; /* stdout carries data */
 };
 
 /* Programs loaded, containers known, sinks ready. 0 or -errno, after saying what is wrong. */

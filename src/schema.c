@@ -25,21 +25,23 @@ static struct event_desc table[EV__MAX];
 const struct event_desc *const event_descs = table;
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-#define ROW(type, member, key, doc, role) {#member, key, doc, offsetof(self, member), FT_##type, role},
+#define ROW(type, member, key, doc, role)                                                          \
+	{#member, key, doc, offsetof(self, member), FT_##type, role},
 #define FIELD(type, member, key, doc) ROW(type, member, key, doc, ROLE_FIELD)
-#define SUM(type, member, key, doc) ROW(type, member, key, doc, ROLE_SUM)
-#define MAX(type, member, key, doc) ROW(type, member, key, doc, ROLE_MAX)
-#define HIDDEN(type, member, doc) ROW(type, member, NULL, doc, ROLE_HIDDEN)
+#define SUM(type, member, key, doc)   ROW(type, member, key, doc, ROLE_SUM)
+#define MAX(type, member, key, doc)   ROW(type, member, key, doc, ROLE_MAX)
+#define HIDDEN(type, member, doc)     ROW(type, member, NULL, doc, ROLE_HIDDEN)
 
 /* A block per event gives its struct a name, self, that ROW can take offsets of. */
-#define DESCRIBE(sub_, name_, doc_, counter_, ...)                                                         \
-	{                                                                                                  \
-		typedef struct ev_##sub_##_##name_ self;                                                   \
-		static const struct field_desc f[] = {__VA_ARGS__};                                        \
-		table[EV_##sub_##_##name_] = (struct event_desc){                                          \
-			#sub_ "." #name_, #sub_, doc_, f, COUNT(f), sizeof(self), EVS_##sub_, counter_};   \
+#define DESCRIBE(sub_, name_, doc_, counter_, ...)                                                 \
+	{                                                                                          \
+		typedef struct ev_##sub_##_##name_ self;                                           \
+		static const struct field_desc f[] = {__VA_ARGS__};                                \
+		table[EV_##sub_##_##name_] =                                                       \
+			(struct event_desc){#sub_ "." #name_, #sub_,	    doc_,	f,         \
+					    COUNT(f),	      sizeof(self), EVS_##sub_, counter_}; \
 	}
-#define EVENT(sub, name, doc, fields) DESCRIBE(sub, name, doc, false, fields)
+#define EVENT(sub, name, doc, fields)	DESCRIBE(sub, name, doc, false, fields)
 #define COUNTER(sub, name, doc, fields) DESCRIBE(sub, name, doc, true, fields)
 
 /* Priority 200: before the constructors of those who read it. */
@@ -89,7 +91,8 @@ const char *event_nearest(const char *name)
 	unsigned int least = -1;
 
 	for (int i = 0; i < EV__MAX + EVS__MAX; i++) {
-		const char *candidate = i < EV__MAX ? event_descs[i].name : subsystem_names[i - EV__MAX];
+		const char *candidate =
+			i < EV__MAX ? event_descs[i].name : subsystem_names[i - EV__MAX];
 		unsigned int d = distance(name, candidate);
 
 		if (d < least) {

@@ -19,29 +19,29 @@ enum field_type {
 };
 
 enum field_role {
-	ROLE_FIELD,	/* what happened, or what a counter is summed for */
-	ROLE_SUM,	/* a counter's sum: records of the same key add up */
-	ROLE_MAX,	/* a counter's maximum */
-	ROLE_HIDDEN,	/* for user space's own use, never shown */
+	ROLE_FIELD, /* what happened, or what a counter is summed for */
+	ROLE_SUM, /* a counter's sum: records of the same key add up */
+	ROLE_MAX, /* a counter's maximum */
+	ROLE_HIDDEN, /* for user space's own use, never shown */
 };
 
 struct field_desc {
-	const char *member;	/* C name: "path" */
-	const char *key;	/* name it is shown under: "file.path"; NULL when hidden */
+	const char *member; /* C name: "path" */
+	const char *key; /* name it is shown under: "file.path"; NULL when hidden */
 	const char *doc;
-	__u16 offset;		/* bytes from the start of the record */
-	__u8 type;		/* enum field_type */
-	__u8 role;		/* enum field_role */
+	__u16 offset; /* bytes from the start of the record */
+	__u8 type; /* enum field_type */
+	__u8 role; /* enum field_role */
 };
 
 struct event_desc {
-	const char *name;	/* "file.open" */
-	const char *subsystem;	/* "file" */
+	const char *name; /* "file.open" */
+	const char *subsystem; /* "file" */
 	const char *doc;
 	const struct field_desc *fields;
 	__u16 nr_fields;
-	__u16 size;		/* fixed part, bytes, header included */
-	__u8 sub;		/* enum ev_subsystem */
+	__u16 size; /* fixed part, bytes, header included */
+	__u8 sub; /* enum ev_subsystem */
 	bool counter;
 };
 

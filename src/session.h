@@ -9,25 +9,25 @@
 
 /* One row per BPF program: which event it serves, and whether it could be had. */
 struct coverage {
-	const char *program;	/* "file_open" */
+	const char *program; /* "file_open" */
 	const char *subsystem;
-	const char *hook;	/* "tp_btf/sched_process_exec", "sys_exit: open openat" */
-	const char *doc;	/* what it gives */
+	const char *hook; /* "tp_btf/sched_process_exec", "sys_exit: open openat" */
+	const char *doc; /* what it gives */
 	bool active;
-	char reason[160];	/* why not, and what that costs */
+	char reason[160]; /* why not, and what that costs */
 };
 
 struct session {
-	__u64 begin, end;		/* CLOCK_REALTIME, ns */
-	__u64 begin_boot, end_boot;	/* CLOCK_BOOTTIME, ns */
+	__u64 begin, end; /* CLOCK_REALTIME, ns */
+	__u64 begin_boot, end_boot; /* CLOCK_BOOTTIME, ns */
 	__s64 boot_to_wall;
 	const struct coverage *coverage;
 	unsigned int nr_coverage;
-	__u64 lost[EV__MAX];		/* records that did not fit, exactly, per event */
-	__u64 lost_other;		/* records that failed record_check(), or belonged to no known cgroup */
-	bool subsystems[EVS__MAX];	/* which were asked for */
-	bool syscall_time;		/* --syscalls=time */
-	const char *end_reason;		/* "signal", "duration", "container stopped", "command exited", … */
+	__u64 lost[EV__MAX]; /* records that did not fit, exactly, per event */
+	__u64 lost_other; /* records that failed record_check(), or belonged to no known cgroup */
+	bool subsystems[EVS__MAX]; /* which were asked for */
+	bool syscall_time; /* --syscalls=time */
+	const char *end_reason; /* "signal", "duration", "container stopped", "command exited", … */
 };
 
 #endif

@@ -15,14 +15,15 @@ struct sink_ops {
 	const char *name;
 	/* Each returns 0 or -errno; an error of event() ends the recording, with the report still written. */
 	int (*event)(struct sink *s, const struct record *r);
-	int (*flush)(struct sink *s);	/* after each batch: what was taken becomes visible to readers */
-	int (*finish)(struct sink *s, const struct session *end);	/* the record is complete */
+	int (*flush)(
+		struct sink *s); /* after each batch: what was taken becomes visible to readers */
+	int (*finish)(struct sink *s, const struct session *end); /* the record is complete */
 	void (*free)(struct sink *s);
 };
 
 struct sink {
 	const struct sink_ops *ops;
-	bool all_events;	/* gets records the user's event selection leaves out, too (the report's process tree) */
+	bool all_events; /* gets records the user's event selection leaves out, too (the report's process tree) */
 	struct sink *next;
 };
 

@@ -82,7 +82,7 @@ static int on_event(struct sink *sink, const struct record *r)
 		if (column_format(&s->value, r, &cols->col[i], FORM_PLAIN))
 			field(&o->buf, &s->value);
 	}
-	if (s->value.err)	/* a cell was cut: so is the line */
+	if (s->value.err) /* a cell was cut: so is the line */
 		o->buf.err = s->value.err;
 	buf_str(&o->buf, "\r\n");
 	return output_record(o);
@@ -114,7 +114,8 @@ static void on_free(struct sink *sink)
 	free(s);
 }
 
-static const struct sink_ops ops = {.name = "csv", .event = on_event, .flush = on_flush, .free = on_free};
+static const struct sink_ops ops = {
+	.name = "csv", .event = on_event, .flush = on_flush, .free = on_free};
 
 struct sink *sink_csv_new(const char *dir)
 {
@@ -123,7 +124,9 @@ struct sink *sink_csv_new(const char *dir)
 	if (!s)
 		return NULL;
 	s->sink.ops = &ops;
-	s->dir = mkdir(dir, 0700) && errno != EEXIST ? -1 : open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	s->dir = mkdir(dir, 0700) && errno != EEXIST
+			 ? -1
+			 : open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (s->dir < 0) {
 		free(s);
 		return NULL;

@@ -57,7 +57,8 @@ static void on_free(struct sink *sink)
 
 _Static_assert(COLUMN_DEPTH <= 5, "on_event() closes at most five objects");
 
-static const struct sink_ops ops = {.name = "jsonl", .event = on_event, .flush = on_flush, .free = on_free};
+static const struct sink_ops ops = {
+	.name = "jsonl", .event = on_event, .flush = on_flush, .free = on_free};
 
 struct sink *sink_jsonl_new(int fd)
 {

@@ -13,14 +13,14 @@ struct sink_text {
 	struct sink sink;
 	struct output out;
 	bool colour;
-	bool known[EV__MAX];			/* which columns of this event are shown has been worked out */
+	bool known[EV__MAX]; /* which columns of this event are shown has been worked out */
 	bool shown[EV__MAX][MAX_COLUMNS];
 };
 
-#define DIM	"\033[2m"
-#define BOLD	"\033[1m"
-#define RED	"\033[31m"
-#define OFF	"\033[0m"
+#define DIM  "\033[2m"
+#define BOLD "\033[1m"
+#define RED  "\033[31m"
+#define OFF  "\033[0m"
 
 static void paint(struct sink_text *s, const char *code)
 {
@@ -68,16 +68,27 @@ static void who(struct sink_text *s, const struct record *r)
 
 /* What a person reading along does not need; JSON and CSV have it. By key, or the beginning of keys. */
 static const char *const unread[] = {
-	"file.mount.", "file.device", "file.inode", "file.fs", "process.capabilities.", "process.seccomp",
-	"process.executable.device", "process.executable.inode", "process.executable.fs",
-	"process.executable.changed", "process.child.creation.", "ipc.inode", "ipc.peer_inode", "network.type",
+	"file.mount.",
+	"file.device",
+	"file.inode",
+	"file.fs",
+	"process.capabilities.",
+	"process.seccomp",
+	"process.executable.device",
+	"process.executable.inode",
+	"process.executable.fs",
+	"process.executable.changed",
+	"process.child.creation.",
+	"ipc.inode",
+	"ipc.peer_inode",
+	"network.type",
 };
 
 /* Types in which 0 says nothing that is worth a place on the line. */
 static const bool zero_is_dull[FT__MAX] = {
-	[FT_u32] = true, [FT_u64] = true, [FT_boolean] = true, [FT_count] = true, [FT_bytes] = true,
-	[FT_ns] = true, [FT_hex] = true, [FT_caps] = true, [FT_cloneflags] = true, [FT_mntflags] = true,
-	[FT_exeflags] = true,
+	[FT_u32] = true,	[FT_u64] = true,      [FT_boolean] = true,  [FT_count] = true,
+	[FT_bytes] = true,	[FT_ns] = true,	      [FT_hex] = true,	    [FT_caps] = true,
+	[FT_cloneflags] = true, [FT_mntflags] = true, [FT_exeflags] = true,
 };
 
 static bool worth_reading(const struct column *c)
@@ -149,7 +160,8 @@ static void on_free(struct sink *sink)
 	free(sink);
 }
 
-static const struct sink_ops ops = {.name = "text", .event = on_event, .flush = on_flush, .free = on_free};
+static const struct sink_ops ops = {
+	.name = "text", .event = on_event, .flush = on_flush, .free = on_free};
 
 struct sink *sink_text_new(int fd, bool colour)
 {

@@ -10,8 +10,8 @@
 #include "log.h"
 #include "source.h"
 
-#define BATCH	4096	/* counters taken at a time */
-#define KEY_MAX	128
+#define BATCH	4096 /* counters taken at a time */
+#define KEY_MAX 128
 
 struct counter_map {
 	int fd;
@@ -25,7 +25,7 @@ struct source {
 	struct ring_buffer *ring;
 	struct counter_map counters[EV__MAX];
 	unsigned int nr_counters;
-	void *keys, *values;	/* BATCH of the largest */
+	void *keys, *values; /* BATCH of the largest */
 	int nr_cpus;
 };
 
@@ -54,8 +54,11 @@ static void find_counters(struct source *s)
 		if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len) || info.key_size > KEY_MAX)
 			continue;
 		s->counters[s->nr_counters++] = (struct counter_map){
-			.fd = fd, .type = type, .key_size = info.key_size,
-			.value_size = info.value_size, .max_entries = info.max_entries,
+			.fd = fd,
+			.type = type,
+			.key_size = info.key_size,
+			.value_size = info.value_size,
+			.max_entries = info.max_entries,
 		};
 	}
 }
@@ -122,14 +125,14 @@ static bool is_final(const struct source *s, const struct ev_hdr *hdr)
 static int take_counters(struct source *s, const struct counter_map *m, bool all)
 {
 	void *in = NULL;
-	__u64 cursor = 0;	/* of the kernel: a bucket number */
+	__u64 cursor = 0; /* of the kernel: a bucket number */
 	int err = 0;
 
 	while (!err) {
 		__u32 n = BATCH;
 
 		err = bpf_map_lookup_batch(m->fd, in, &cursor, s->keys, s->values, &n, NULL);
-		if (err && err != -ENOENT)	/* -ENOENT: these were the last */
+		if (err && err != -ENOENT) /* -ENOENT: these were the last */
 			break;
 		in = &cursor;
 		for (__u32 i = 0; i < n; i++) {

@@ -12,8 +12,14 @@
 /* Length of the valid UTF-8 sequence at @s (RFC 3629), or 0; *cp gets the code point. */
 static size_t utf8(const unsigned char *s, size_t len, __u32 *cp)
 {
-	static const struct { unsigned char mask, lead; __u32 least; } forms[] = {
-		{0x80, 0x00, 0}, {0xe0, 0xc0, 0x80}, {0xf0, 0xe0, 0x800}, {0xf8, 0xf0, 0x10000},
+	static const struct {
+		unsigned char mask, lead;
+		__u32 least;
+	} forms[] = {
+		{0x80, 0x00, 0},
+		{0xe0, 0xc0, 0x80},
+		{0xf0, 0xe0, 0x800},
+		{0xf8, 0xf0, 0x10000},
 	};
 
 	for (size_t n = 0; n < 4; n++) {
@@ -36,14 +42,17 @@ static size_t utf8(const unsigned char *s, size_t len, __u32 *cp)
 
 /* Bytes that stand for themselves everywhere. */
 static const bool plain[256] = {
-	[' ' ... '!'] = true, ['#' ... '['] = true, [']' ... '~'] = true,
+	[' ' ... '!'] = true,
+	['#' ... '['] = true,
+	[']' ... '~'] = true,
 };
 
 /* C0, DEL, C1, and the marks that make text on a terminal look like other text */
 static bool hostile(__u32 cp)
 {
-	return cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || cp == 0x061c || (cp >= 0x200b && cp <= 0x200f) ||
-	       (cp >= 0x2028 && cp <= 0x202e) || (cp >= 0x2060 && cp <= 0x2069) || cp == 0xfeff;
+	return cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || cp == 0x061c ||
+	       (cp >= 0x200b && cp <= 0x200f) || (cp >= 0x2028 && cp <= 0x202e) ||
+	       (cp >= 0x2060 && cp <= 0x2069) || cp == 0xfeff;
 }
 
 static void escape_hex(struct buf *b, __u32 cp, unsigned int width)
@@ -55,7 +64,8 @@ static void escape_hex(struct buf *b, __u32 cp, unsigned int width)
 static void escape(struct buf *b, __u32 cp)
 {
 	static const char short_for[128] = {
-		['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't', ['"'] = '"', ['\\'] = '\\',
+		['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n',  ['\r'] = 'r',
+		['\t'] = 't', ['"'] = '"',  ['\\'] = '\\',
 	};
 
 	buf_char(b, '\\');
@@ -88,7 +98,7 @@ static void put_bytes(struct buf *b, const char *str, size_t len, bool quotes)
 			escape(b, 0xf700 + s[i++]);
 			continue;
 		}
-		if (cp >= 0xf700 && cp < 0xf800)	/* ours to escape with: so its bytes are escaped */
+		if (cp >= 0xf700 && cp < 0xf800) /* ours to escape with: so its bytes are escaped */
 			for (size_t j = i; j < i + n; j++)
 				escape(b, 0xf700 + s[j]);
 		else if (hostile(cp) || cp == '\\' || (cp == '"' && quotes))
@@ -127,7 +137,9 @@ static enum quoting quoting(const unsigned char *s, size_t len)
 		n = utf8(s + i, len - i, &cp);
 		if (!n || hostile(cp))
 			return QUOTE_DOLLAR;
-		if (cp >= 0x80 || !cp || !strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=@%+,", (int)cp))
+		if (cp >= 0x80 || !cp ||
+		    !strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=@%+,",
+			    (int)cp))
 			q = QUOTE_SINGLE;
 	}
 	return q;
@@ -197,8 +209,9 @@ static bool quoted(struct buf *b, enum value_form form, const char *s)
 	return true;
 }
 
-#define FORMATTER(name) \
-	static bool name(struct buf *b, const struct record *r, const struct field_desc *f, enum value_form form)
+#define FORMATTER(name)                                                                            \
+	static bool name(struct buf *b, const struct record *r, const struct field_desc *f,        \
+			 enum value_form form)
 #define UNUSED(x) (void)(x)
 
 FORMATTER(fmt_unsigned)
@@ -268,8 +281,8 @@ FORMATTER(fmt_ns)
 /* The date of a day since the epoch, proleptic Gregorian: years begin in March, so that leap days end them. */
 static void put_date(struct buf *b, __u64 day)
 {
-	unsigned int z = (unsigned int)day + 719468;		/* from 0000-03-01 */
-	unsigned int era = z / 146097, doe = z % 146097;	/* of 400 years */
+	unsigned int z = (unsigned int)day + 719468; /* from 0000-03-01 */
+	unsigned int era = z / 146097, doe = z % 146097; /* of 400 years */
 	unsigned int yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
 	unsigned int doy = doe - (365 * yoe + yoe / 4 - yoe / 100), m = (5 * doy + 2) / 153;
 	unsigned int month = m < 10 ? m + 3 : m - 9;
@@ -549,23 +562,54 @@ FORMATTER(fmt_sysargs)
 
 /* ---- the table ---- */
 
-static bool (*const formatters[FT__MAX])(struct buf *b, const struct record *r, const struct field_desc *f,
-					 enum value_form form) = {
-	[FT_u32] = fmt_unsigned, [FT_u64] = fmt_unsigned, [FT_i32] = fmt_signed, [FT_i64] = fmt_signed,
-	[FT_boolean] = fmt_boolean, [FT_count] = fmt_unsigned, [FT_bytes] = fmt_bytes, [FT_ns] = fmt_ns,
-	[FT_time] = fmt_time, [FT_pid] = fmt_nonzero, [FT_id] = fmt_nonzero, [FT_ino] = fmt_nonzero, [FT_uid] = fmt_unsigned, [FT_gid] = fmt_unsigned,
-	[FT_err] = fmt_err, [FT_mode] = fmt_mode, [FT_dev] = fmt_dev, [FT_hex] = fmt_hex,
-	[FT_str] = fmt_str, [FT_path] = fmt_str, [FT_strv] = fmt_strv, [FT_addr] = fmt_addr,
-	[FT_port] = fmt_unsigned, [FT_caps] = fmt_caps, [FT_sysargs] = fmt_sysargs, [FT_sysnr] = fmt_sysnr,
-	[FT_sig] = fmt_enum_unless_0, [FT_sigcode] = fmt_enum, [FT_fstype] = fmt_enum_unless_0, [FT_family] = fmt_enum,
-	[FT_filekind] = fmt_enum, [FT_ipckind] = fmt_enum, [FT_ptracereq] = fmt_enum, [FT_sysvop] = fmt_enum,
-	[FT_seccomp] = fmt_enum, [FT_oflags] = fmt_flags, [FT_cloneflags] = fmt_flags,
-	[FT_mntflags] = fmt_flags, [FT_exeflags] = fmt_flags, [FT_pathflags] = fmt_flags_unless_0,
+static bool (*const formatters[FT__MAX])(struct buf *b, const struct record *r,
+					 const struct field_desc *f, enum value_form form) = {
+	[FT_u32] = fmt_unsigned,
+	[FT_u64] = fmt_unsigned,
+	[FT_i32] = fmt_signed,
+	[FT_i64] = fmt_signed,
+	[FT_boolean] = fmt_boolean,
+	[FT_count] = fmt_unsigned,
+	[FT_bytes] = fmt_bytes,
+	[FT_ns] = fmt_ns,
+	[FT_time] = fmt_time,
+	[FT_pid] = fmt_nonzero,
+	[FT_id] = fmt_nonzero,
+	[FT_ino] = fmt_nonzero,
+	[FT_uid] = fmt_unsigned,
+	[FT_gid] = fmt_unsigned,
+	[FT_err] = fmt_err,
+	[FT_mode] = fmt_mode,
+	[FT_dev] = fmt_dev,
+	[FT_hex] = fmt_hex,
+	[FT_str] = fmt_str,
+	[FT_path] = fmt_str,
+	[FT_strv] = fmt_strv,
+	[FT_addr] = fmt_addr,
+	[FT_port] = fmt_unsigned,
+	[FT_caps] = fmt_caps,
+	[FT_sysargs] = fmt_sysargs,
+	[FT_sysnr] = fmt_sysnr,
+	[FT_sig] = fmt_enum_unless_0,
+	[FT_sigcode] = fmt_enum,
+	[FT_fstype] = fmt_enum_unless_0,
+	[FT_family] = fmt_enum,
+	[FT_filekind] = fmt_enum,
+	[FT_ipckind] = fmt_enum,
+	[FT_ptracereq] = fmt_enum,
+	[FT_sysvop] = fmt_enum,
+	[FT_seccomp] = fmt_enum,
+	[FT_oflags] = fmt_flags,
+	[FT_cloneflags] = fmt_flags,
+	[FT_mntflags] = fmt_flags,
+	[FT_exeflags] = fmt_flags,
+	[FT_pathflags] = fmt_flags_unless_0,
 };
 
 _Static_assert(FT_pathflags == FT__MAX - 1, "a new type needs its formatter here");
 
-bool value_format(struct buf *b, const struct record *r, const struct field_desc *f, enum value_form form)
+bool value_format(struct buf *b, const struct record *r, const struct field_desc *f,
+		  enum value_form form)
 {
 	return formatters[f->type](b, r, f, form);
 }

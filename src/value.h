@@ -10,9 +10,9 @@
 #include "record.h"
 
 enum value_form {
-	FORM_JSON,	/* a complete JSON value */
-	FORM_PLAIN,	/* for CSV: raw text, but '\', invalid UTF-8 and control characters as in JSON strings; caller quotes */
-	FORM_TEXT,	/* for a terminal: as PLAIN, sizes and durations with units */
+	FORM_JSON, /* a complete JSON value */
+	FORM_PLAIN, /* for CSV: raw text, but '\', invalid UTF-8 and control characters as in JSON strings; caller quotes */
+	FORM_TEXT, /* for a terminal: as PLAIN, sizes and durations with units */
 };
 
 /*

@@ -102,11 +102,11 @@ struct inode {
 	kuid_t i_uid;
 	kgid_t i_gid;
 	struct super_block *i_sb;
-	unsigned long i_ino;	/* u64 from 7.2 on: as wide, everywhere we run */
+	unsigned long i_ino; /* u64 from 7.2 on: as wide, everywhere we run */
 	unsigned int i_nlink;
 	unsigned int i_rdev;
 	long long i_size;
-	long long i_ctime_sec;	/* from 6.12 on; before: inode___ctime */
+	long long i_ctime_sec; /* from 6.12 on; before: inode___ctime */
 	struct pipe_inode_info *i_pipe;
 	void *i_private;
 };
@@ -168,7 +168,7 @@ struct fs_struct {
 /* ---- tasks ---- */
 
 typedef struct {
-	u64 val;	/* u32[2] before 6.12: the same eight bytes */
+	u64 val; /* u32[2] before 6.12: the same eight bytes */
 } kernel_cap_t;
 
 struct cred {
@@ -199,7 +199,7 @@ struct mnt_namespace {
 /* An idr is a tree of these: lib/xarray.c */
 struct xa_node {
 	unsigned char shift;
-	void *slots[64];	/* 16 with CONFIG_BASE_SMALL */
+	void *slots[64]; /* 16 with CONFIG_BASE_SMALL */
 };
 
 struct xarray {
@@ -270,7 +270,7 @@ struct thread_info {
 
 struct kernfs_node {
 	u64 id;
-	struct kernfs_node *__parent;	/* from 6.16 on; before: kernfs_node___parent */
+	struct kernfs_node *__parent; /* from 6.16 on; before: kernfs_node___parent */
 };
 
 struct kernfs_node___parent {
@@ -341,7 +341,7 @@ struct in6_addr {
 };
 
 struct sock_cgroup_data {
-	struct cgroup *cgroup;	/* from 5.15 on; before: sock_cgroup_data___val */
+	struct cgroup *cgroup; /* from 5.15 on; before: sock_cgroup_data___val */
 };
 
 struct sock_cgroup_data___val {
@@ -361,8 +361,8 @@ struct sock_common {
 	};
 	union {
 		struct {
-			u16 skc_dport;	/* network order */
-			u16 skc_num;	/* host order */
+			u16 skc_dport; /* network order */
+			u16 skc_num; /* host order */
 		};
 	};
 	unsigned short skc_family;
@@ -370,7 +370,7 @@ struct sock_common {
 	possible_net_t skc_net;
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
-	unsigned long skc_flags;	/* bits: enum sock_flags */
+	unsigned long skc_flags; /* bits: enum sock_flags */
 };
 
 struct sock {
@@ -399,7 +399,7 @@ struct socket_alloc {
 
 struct inet_sock {
 	struct sock sk;
-	u16 inet_sport;	/* network order */
+	u16 inet_sport; /* network order */
 	u32 inet_saddr;
 };
 

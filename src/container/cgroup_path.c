@@ -5,8 +5,8 @@
 #include <stdint.h>
 #include <string.h>
 
-#define COMPONENT_MAX 255	/* NAME_MAX: cgroupfs takes no longer names */
-#define LEN(a) (sizeof(a) / sizeof((a)[0]))
+#define COMPONENT_MAX 255 /* NAME_MAX: cgroupfs takes no longer names */
+#define LEN(a)	      (sizeof(a) / sizeof((a)[0]))
 
 struct span {
 	const char *s;
@@ -15,23 +15,23 @@ struct span {
 
 /* What may stand between a rule's prefix and suffix. */
 enum id_kind {
-	ID_HEX64,	/* 64 lower-case hex digits: docker, podman, CRI */
-	ID_NAME,	/* a name that somebody chose */
-	ID_UNIT,	/* the same, escaped as systemd does (\x2d for '-') */
-	ID_BUILD,	/* BuildKit: 25 of [0-9a-z] */
-	ID_GUID,	/* hex groups joined by '-', at least four dashes: garden, mesos */
-	ID_TASK,	/* Fargate: 32 hex digits, '-', decimal digits */
+	ID_HEX64, /* 64 lower-case hex digits: docker, podman, CRI */
+	ID_NAME, /* a name that somebody chose */
+	ID_UNIT, /* the same, escaped as systemd does (\x2d for '-') */
+	ID_BUILD, /* BuildKit: 25 of [0-9a-z] */
+	ID_GUID, /* hex groups joined by '-', at least four dashes: garden, mesos */
+	ID_TASK, /* Fargate: 32 hex digits, '-', decimal digits */
 };
 
 /* Where the component has to stand. */
 enum place {
-	IN_ANY,		/* anywhere: the mark in the name is enough */
-	IN_SLICE,	/* where systemd puts scopes: a slice, or the root of a manager's tree */
-	IN_POD,		/* in the cgroup of a Kubernetes pod */
-	IN_DIR,		/* in the directory named in .dir */
-	IN_TOP_DIR,	/* in .dir at the top of a tree: the host's, a container's, a unit's */
-	IN_TASK_DIR,	/* one or two levels below .dir */
-	IN_HOST,	/* anywhere outside of other containers */
+	IN_ANY, /* anywhere: the mark in the name is enough */
+	IN_SLICE, /* where systemd puts scopes: a slice, or the root of a manager's tree */
+	IN_POD, /* in the cgroup of a Kubernetes pod */
+	IN_DIR, /* in the directory named in .dir */
+	IN_TOP_DIR, /* in .dir at the top of a tree: the host's, a container's, a unit's */
+	IN_TASK_DIR, /* one or two levels below .dir */
+	IN_HOST, /* anywhere outside of other containers */
 };
 
 struct rule {
@@ -67,46 +67,46 @@ static const char no_container[] = "none";
  */
 static const struct rule rules[] = {
 	/* systemd's cgroup driver: PREFIX-ID.scope */
-	{ "docker",		IN_SLICE, NULL, "docker-", ID_HEX64, ".scope" },
-	{ "containerd",		IN_SLICE, NULL, "cri-containerd-", ID_HEX64, ".scope" },
-	{ "containerd",		IN_SLICE, NULL, "nerdctl-", ID_HEX64, ".scope" },
-	{ "cri-o",		IN_SLICE, NULL, "crio-", ID_HEX64, ".scope" },
-	{ "podman",		IN_SLICE, NULL, "libpod-", ID_HEX64, ".scope" },
-	{ "buildkit",		IN_SLICE, NULL, "buildkit-", ID_BUILD, ".scope" },
-	{ "runc",		IN_SLICE, NULL, "runc-", ID_UNIT, ".scope" },
-	{ "crun",		IN_SLICE, NULL, "crun-", ID_UNIT, ".scope" },
+	{"docker", IN_SLICE, NULL, "docker-", ID_HEX64, ".scope"},
+	{"containerd", IN_SLICE, NULL, "cri-containerd-", ID_HEX64, ".scope"},
+	{"containerd", IN_SLICE, NULL, "nerdctl-", ID_HEX64, ".scope"},
+	{"cri-o", IN_SLICE, NULL, "crio-", ID_HEX64, ".scope"},
+	{"podman", IN_SLICE, NULL, "libpod-", ID_HEX64, ".scope"},
+	{"buildkit", IN_SLICE, NULL, "buildkit-", ID_BUILD, ".scope"},
+	{"runc", IN_SLICE, NULL, "runc-", ID_UNIT, ".scope"},
+	{"crun", IN_SLICE, NULL, "crun-", ID_UNIT, ".scope"},
 
 	/* machined; VMs (machine-qemu\x2d…) are machines too, but none of ours */
-	{ "systemd-nspawn",	IN_DIR, "machine.slice", "systemd-nspawn@", ID_UNIT, ".service" },
-	{ no_container,		IN_DIR, "machine.slice", "machine-qemu\\x2d", ID_UNIT, ".scope" },
-	{ "libvirt-lxc",	IN_DIR, "machine.slice", "machine-lxc\\x2d", ID_UNIT, ".scope" },
-	{ "systemd-nspawn",	IN_DIR, "machine.slice", "machine-", ID_UNIT, ".scope" },
+	{"systemd-nspawn", IN_DIR, "machine.slice", "systemd-nspawn@", ID_UNIT, ".service"},
+	{no_container, IN_DIR, "machine.slice", "machine-qemu\\x2d", ID_UNIT, ".scope"},
+	{"libvirt-lxc", IN_DIR, "machine.slice", "machine-lxc\\x2d", ID_UNIT, ".scope"},
+	{"systemd-nspawn", IN_DIR, "machine.slice", "machine-", ID_UNIT, ".scope"},
 
 	/* the cgroupfs driver: directories */
-	{ "cri-o",		IN_POD, NULL, "crio-", ID_HEX64, "" },
-	{ "containerd",		IN_POD, NULL, "cri-containerd-", ID_HEX64, "" },
-	{ NULL,			IN_POD, NULL, "", ID_HEX64, "" },
-	{ no_container,		IN_DIR, "libpod_parent", "", ID_HEX64, "" },	/* a pod */
-	{ "podman",		IN_ANY, NULL, "libpod-payload-", ID_HEX64, "" },
-	{ "podman",		IN_ANY, NULL, "libpod-", ID_HEX64, "" },
-	{ "docker",		IN_DIR, "docker", "", ID_HEX64, "" },
-	{ "docker",		IN_TOP_DIR, "moby", "", ID_HEX64, "" },
-	{ "containerd",		IN_TOP_DIR, "default", "", ID_HEX64, "" },
-	{ "containerd",		IN_TOP_DIR, "k8s.io", "", ID_HEX64, "" },
-	{ "buildkit",		IN_DIR, "buildkit", "", ID_BUILD, "" },
+	{"cri-o", IN_POD, NULL, "crio-", ID_HEX64, ""},
+	{"containerd", IN_POD, NULL, "cri-containerd-", ID_HEX64, ""},
+	{NULL, IN_POD, NULL, "", ID_HEX64, ""},
+	{no_container, IN_DIR, "libpod_parent", "", ID_HEX64, ""}, /* a pod */
+	{"podman", IN_ANY, NULL, "libpod-payload-", ID_HEX64, ""},
+	{"podman", IN_ANY, NULL, "libpod-", ID_HEX64, ""},
+	{"docker", IN_DIR, "docker", "", ID_HEX64, ""},
+	{"docker", IN_TOP_DIR, "moby", "", ID_HEX64, ""},
+	{"containerd", IN_TOP_DIR, "default", "", ID_HEX64, ""},
+	{"containerd", IN_TOP_DIR, "k8s.io", "", ID_HEX64, ""},
+	{"buildkit", IN_DIR, "buildkit", "", ID_BUILD, ""},
 
 	/* LXC, and LXD and Incus, which use it; Proxmox has /lxc/VMID/ns */
-	{ "lxc",		IN_ANY, NULL, "lxc.payload.", ID_NAME, "" },
-	{ "lxc",		IN_DIR, "lxc.payload", "", ID_NAME, "" },
-	{ "lxc",		IN_TOP_DIR, "lxc", "", ID_NAME, "" },
+	{"lxc", IN_ANY, NULL, "lxc.payload.", ID_NAME, ""},
+	{"lxc", IN_DIR, "lxc.payload", "", ID_NAME, ""},
+	{"lxc", IN_TOP_DIR, "lxc", "", ID_NAME, ""},
 
 	/* clouds */
-	{ "docker",		IN_TASK_DIR, "ecs", "", ID_HEX64, "" },
-	{ NULL,			IN_TASK_DIR, "ecs", "", ID_TASK, "" },
-	{ "garden",		IN_TASK_DIR, "garden", "", ID_GUID, "" },
-	{ "mesos",		IN_TOP_DIR, "mesos", "", ID_GUID, "" },
+	{"docker", IN_TASK_DIR, "ecs", "", ID_HEX64, ""},
+	{NULL, IN_TASK_DIR, "ecs", "", ID_TASK, ""},
+	{"garden", IN_TASK_DIR, "garden", "", ID_GUID, ""},
+	{"mesos", IN_TOP_DIR, "mesos", "", ID_GUID, ""},
 
-	{ NULL,			IN_HOST, NULL, "", ID_HEX64, "" },
+	{NULL, IN_HOST, NULL, "", ID_HEX64, ""},
 };
 
 /*
@@ -117,20 +117,17 @@ static const struct {
 	const char *prefix;
 	const char *runtime;
 } colon_prefixes[] = {
-	{ "cri-containerd", "containerd" },
-	{ "docker", "docker" },
-	{ "crio", "cri-o" },
-	{ "nerdctl", "containerd" },
-	{ "libpod", "podman" },
+	{"cri-containerd", "containerd"}, {"docker", "docker"}, {"crio", "cri-o"},
+	{"nerdctl", "containerd"},	  {"libpod", "podman"},
 };
 
 /* What is known of the components passed so far. */
 struct walk {
-	struct span dir[3];		/* parent, its parent, and that one's; n == 0: the root */
-	bool kubepods;			/* inside of Kubernetes' subtree */
+	struct span dir[3]; /* parent, its parent, and that one's; n == 0: the root */
+	bool kubepods; /* inside of Kubernetes' subtree */
 	const char *qos;
 	char pod_uid[64];
-	bool in_pod;			/* the parent is a pod's cgroup */
+	bool in_pod; /* the parent is a pod's cgroup */
 	bool found;
 };
 
@@ -274,8 +271,7 @@ static bool take_id(struct span v, enum id_kind kind, char *out, size_t size)
 			return false;
 		break;
 	case ID_NAME:
-	case ID_UNIT:
-		return copy_name(v, kind == ID_UNIT, out, size);
+	case ID_UNIT: return copy_name(v, kind == ID_UNIT, out, size);
 	}
 	return copy_name(v, false, out, size);
 }
@@ -291,26 +287,21 @@ static bool in_place(const struct walk *w, const struct rule *r, bool container_
 		     bool container_above_dir)
 {
 	switch (r->place) {
-	case IN_ANY:
-		return true;
+	case IN_ANY: return true;
 	case IN_SLICE:
 		if (!w->dir[0].n || container_above || span_ends(w->dir[0], ".slice"))
 			return true;
 		/* "-.slice" of a user's manager is its service's cgroup */
 		return w->dir[0].n > 5 && !memcmp(w->dir[0].s, "user@", 5) &&
 		       span_ends(w->dir[0], ".service");
-	case IN_POD:
-		return w->in_pod;
-	case IN_DIR:
-		return span_is(w->dir[0], r->dir);
+	case IN_POD: return w->in_pod;
+	case IN_DIR: return span_is(w->dir[0], r->dir);
 	case IN_TOP_DIR:
-		return span_is(w->dir[0], r->dir) &&
-		       is_tree_root(w->dir[1], container_above_dir);
+		return span_is(w->dir[0], r->dir) && is_tree_root(w->dir[1], container_above_dir);
 	case IN_TASK_DIR:
 		return span_is(w->dir[0], r->dir) || span_is(w->dir[1], r->dir) ||
 		       span_is(w->dir[2], r->dir);
-	case IN_HOST:
-		return !w->found;
+	case IN_HOST: return !w->found;
 	}
 	return false;
 }
@@ -341,7 +332,7 @@ static bool take_pod_uid(struct span v, char *out)
 
 static bool take_qos(struct span *v, const char *sep, const char **qos)
 {
-	static const char *const classes[] = { "burstable", "besteffort", "guaranteed" };
+	static const char *const classes[] = {"burstable", "besteffort", "guaranteed"};
 
 	for (size_t i = 0; i < LEN(classes); i++) {
 		struct span rest = *v;
@@ -419,9 +410,9 @@ static bool match_colon(struct walk *w, struct span c, struct cgroup_path *out)
 	c2 = memchr(c1 + 1, ':', c.n - (size_t)(c1 + 1 - c.s));
 	if (!c2)
 		return false;
-	slice = (struct span){ c.s, (size_t)(c1 - c.s) };
-	prefix = (struct span){ c1 + 1, (size_t)(c2 - c1 - 1) };
-	id = (struct span){ c2 + 1, c.n - (size_t)(c2 + 1 - c.s) };
+	slice = (struct span){c.s, (size_t)(c1 - c.s)};
+	prefix = (struct span){c1 + 1, (size_t)(c2 - c1 - 1)};
+	id = (struct span){c2 + 1, c.n - (size_t)(c2 + 1 - c.s)};
 	if (slice.n && !strip_suffix(&slice, ".slice"))
 		return false;
 	for (size_t i = 0; i < LEN(colon_prefixes); i++) {
@@ -461,7 +452,7 @@ static bool next_component(const char *path, size_t len, size_t *pos, struct spa
 {
 	const char *slash;
 
-	if (*pos >= len || ++*pos >= len)	/* past the '/' */
+	if (*pos >= len || ++*pos >= len) /* past the '/' */
 		return false;
 	c->s = path + *pos;
 	slash = memchr(c->s, '/', len - *pos);
@@ -473,7 +464,7 @@ static bool next_component(const char *path, size_t len, size_t *pos, struct spa
 /* Would a kernel print this? ".." comes first, when the reader's cgroup namespace is elsewhere. */
 static bool well_formed(const char *path, size_t len)
 {
-	struct span c = { NULL, 0 };
+	struct span c = {NULL, 0};
 	bool front = true;
 	size_t pos = 0;
 
@@ -491,7 +482,7 @@ static bool well_formed(const char *path, size_t len)
 
 static void strip_deleted(const char *path, size_t *len)
 {
-	struct span v = { path, *len };
+	struct span v = {path, *len};
 
 	/* /proc/PID/cgroup of a process that outlives its cgroup */
 	if (strip_suffix(&v, " (deleted)"))
@@ -501,9 +492,9 @@ static void strip_deleted(const char *path, size_t *len)
 int cgroup_path_parse(const char *path, size_t len, struct cgroup_path *out)
 {
 	bool container_above = false, container_above_dir = false;
-	struct cgroup_path best = { .owner_uid = -1 }, cur;
-	struct walk w = { .qos = NULL };
-	struct span c = { NULL, 0 };
+	struct cgroup_path best = {.owner_uid = -1}, cur;
+	struct walk w = {.qos = NULL};
+	struct span c = {NULL, 0};
 	unsigned int found = 0;
 	size_t pos = 0;
 
@@ -516,7 +507,7 @@ int cgroup_path_parse(const char *path, size_t len, struct cgroup_path *out)
 
 		if (span_is(c, ".."))
 			continue;
-		cur = (struct cgroup_path){ .depth_start = pos - c.n, .depth_end = pos };
+		cur = (struct cgroup_path){.depth_start = pos - c.n, .depth_end = pos};
 		hit = match_colon(&w, c, &cur) ||
 		      match_rule(&w, c, container_above, container_above_dir, &cur);
 		if (hit) {
@@ -525,7 +516,7 @@ int cgroup_path_parse(const char *path, size_t len, struct cgroup_path *out)
 			cur.nested = found++;
 			best = cur;
 			/* what is inside has a tree, and pods, of its own */
-			w = (struct walk){ .found = true };
+			w = (struct walk){.found = true};
 		} else {
 			note_kubernetes(&w, c);
 		}
@@ -544,7 +535,7 @@ int cgroup_path_parse(const char *path, size_t len, struct cgroup_path *out)
 
 long cgroup_path_owner(const char *path, size_t len)
 {
-	struct span c = { NULL, 0 };
+	struct span c = {NULL, 0};
 	size_t pos = 0;
 	long uid = 0;
 

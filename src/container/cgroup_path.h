@@ -17,20 +17,20 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define CGROUP_PATH_MAX 4096	/* PATH_MAX, which the kernel's cgroup_path() is bounded by */
+#define CGROUP_PATH_MAX 4096 /* PATH_MAX, which the kernel's cgroup_path() is bounded by */
 
 struct cgroup_path {
-	const char *runtime;	/* static: "docker", "containerd", "cri-o", "podman", "lxc",
+	const char *runtime; /* static: "docker", "containerd", "cri-o", "podman", "lxc",
 				 * "systemd-nspawn", "libvirt-lxc", "runc", "crun", "buildkit",
 				 * "garden", "mesos"; NULL when the path alone does not say */
-	char id[129];		/* 64 hex digits, or the name of an LXC/nspawn/runc container */
-	char pod_uid[64];	/* Kubernetes pod, in its form with dashes; else "" */
-	const char *qos;	/* static: "guaranteed", "burstable", "besteffort"; or NULL */
-	size_t depth_start;	/* offset of the container's own component; parsing
+	char id[129]; /* 64 hex digits, or the name of an LXC/nspawn/runc container */
+	char pod_uid[64]; /* Kubernetes pod, in its form with dashes; else "" */
+	const char *qos; /* static: "guaranteed", "burstable", "besteffort"; or NULL */
+	size_t depth_start; /* offset of the container's own component; parsing
 				 * path[0..depth_start) again gives the enclosing container */
-	size_t depth_end;	/* offset just past it: what is deeper is a child of it */
-	unsigned int nested;	/* containers around this one; 0 when outermost */
-	long owner_uid;		/* user whose delegated subtree holds it, or -1: the system's */
+	size_t depth_end; /* offset just past it: what is deeper is a child of it */
+	unsigned int nested; /* containers around this one; 0 when outermost */
+	long owner_uid; /* user whose delegated subtree holds it, or -1: the system's */
 };
 
 /*

@@ -105,7 +105,10 @@ static const struct {
 	const char *key;
 	size_t field;
 } annotations[] = {
-#define FIELD(key, field) { key, offsetof(struct container_info, field) }
+#define FIELD(key, field)                                                                          \
+	{                                                                                          \
+		key, offsetof(struct container_info, field)                                        \
+	}
 	/* containerd's CRI plugin */
 	FIELD("io.kubernetes.cri.container-name", name),
 	FIELD("io.kubernetes.cri.image-name", image),
@@ -128,7 +131,8 @@ static const struct {
 };
 
 static const char *const sandbox_keys[] = {
-	"io.kubernetes.cri.container-type", "io.kubernetes.cri-o.ContainerType",
+	"io.kubernetes.cri.container-type",
+	"io.kubernetes.cri-o.ContainerType",
 	"io.kubernetes.docker.type",
 };
 
@@ -145,13 +149,47 @@ void info_annotation(struct container_info *info, const char *key, const char *v
 
 /* capability.h's numbers, in their order */
 static const char *const cap_names[] = {
-	"CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID",
-	"SETPCAP", "LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST", "NET_ADMIN", "NET_RAW",
-	"IPC_LOCK", "IPC_OWNER", "SYS_MODULE", "SYS_RAWIO", "SYS_CHROOT", "SYS_PTRACE",
-	"SYS_PACCT", "SYS_ADMIN", "SYS_BOOT", "SYS_NICE", "SYS_RESOURCE", "SYS_TIME",
-	"SYS_TTY_CONFIG", "MKNOD", "LEASE", "AUDIT_WRITE", "AUDIT_CONTROL", "SETFCAP",
-	"MAC_OVERRIDE", "MAC_ADMIN", "SYSLOG", "WAKE_ALARM", "BLOCK_SUSPEND", "AUDIT_READ",
-	"PERFMON", "BPF", "CHECKPOINT_RESTORE",
+	"CHOWN",
+	"DAC_OVERRIDE",
+	"DAC_READ_SEARCH",
+	"FOWNER",
+	"FSETID",
+	"KILL",
+	"SETGID",
+	"SETUID",
+	"SETPCAP",
+	"LINUX_IMMUTABLE",
+	"NET_BIND_SERVICE",
+	"NET_BROADCAST",
+	"NET_ADMIN",
+	"NET_RAW",
+	"IPC_LOCK",
+	"IPC_OWNER",
+	"SYS_MODULE",
+	"SYS_RAWIO",
+	"SYS_CHROOT",
+	"SYS_PTRACE",
+	"SYS_PACCT",
+	"SYS_ADMIN",
+	"SYS_BOOT",
+	"SYS_NICE",
+	"SYS_RESOURCE",
+	"SYS_TIME",
+	"SYS_TTY_CONFIG",
+	"MKNOD",
+	"LEASE",
+	"AUDIT_WRITE",
+	"AUDIT_CONTROL",
+	"SETFCAP",
+	"MAC_OVERRIDE",
+	"MAC_ADMIN",
+	"SYSLOG",
+	"WAKE_ALARM",
+	"BLOCK_SUSPEND",
+	"AUDIT_READ",
+	"PERFMON",
+	"BPF",
+	"CHECKPOINT_RESTORE",
 };
 
 _Static_assert(sizeof(cap_names) / sizeof(cap_names[0]) == 41, "CAP_CHECKPOINT_RESTORE is 40");
@@ -163,7 +201,8 @@ bool info_set_caps(struct container_info *info, const cJSON *names)
 
 	if (info->caps_known || !cJSON_IsArray(names))
 		return info->caps_known;
-	cJSON_ArrayForEach(n, names) {
+	cJSON_ArrayForEach(n, names)
+	{
 		const char *s = cJSON_GetStringValue(n);
 
 		if (!s)
@@ -209,7 +248,7 @@ pid_t state_pid(const cJSON *obj, const char *key)
 {
 	uint64_t pid = state_u64(obj, key);
 
-	return pid <= 1 << 22 ? (pid_t)pid : 0;		/* PID_MAX_LIMIT */
+	return pid <= 1 << 22 ? (pid_t)pid : 0; /* PID_MAX_LIMIT */
 }
 
 static void free_list(char **list, size_t n)
@@ -222,9 +261,10 @@ static void free_list(char **list, size_t n)
 void container_info_free(struct container_info *info)
 {
 	char *const strings[] = {
-		info->id, info->name, info->image, info->image_digest, info->runtime,
-		info->pod_name, info->pod_namespace, info->pod_uid, info->user, info->bundle,
-		info->rootfs, info->hostname, info->seccomp,
+		info->id,      info->name,     info->image,	    info->image_digest,
+		info->runtime, info->pod_name, info->pod_namespace, info->pod_uid,
+		info->user,    info->bundle,   info->rootfs,	    info->hostname,
+		info->seccomp,
 	};
 
 	for (size_t i = 0; i < RT_LEN(strings); i++)

@@ -16,26 +16,26 @@
 static const struct {
 	enum rt_kind kind;
 	enum { SUB_NONE, SUB_EACH, SUB_STORAGE, SUB_DOCKER } subs;
-	const char *ids;	/* directory of the containers, below the sub-directory */
-	int (*fill)(const struct rt *rt, const struct rt_place *at, const char *sub,
-		    const char *id, struct container_info *info);
+	const char *ids; /* directory of the containers, below the sub-directory */
+	int (*fill)(const struct rt *rt, const struct rt_place *at, const char *sub, const char *id,
+		    struct container_info *info);
 } kinds[] = {
-	{ RT_DOCKER, SUB_DOCKER, "containers", docker_fill },
-	{ RT_STORAGE, SUB_STORAGE, "", storage_fill },
-	{ RT_STATE, SUB_NONE, "", state_fill },
-	{ RT_STATE_NS, SUB_EACH, "", state_fill },
-	{ RT_BUNDLE_NS, SUB_EACH, "", bundle_fill },
-	{ RT_LXC, SUB_NONE, "", lxc_fill },
-	{ RT_MACHINE, SUB_NONE, "", machine_fill },
+	{RT_DOCKER, SUB_DOCKER, "containers", docker_fill},
+	{RT_STORAGE, SUB_STORAGE, "", storage_fill},
+	{RT_STATE, SUB_NONE, "", state_fill},
+	{RT_STATE_NS, SUB_EACH, "", state_fill},
+	{RT_BUNDLE_NS, SUB_EACH, "", bundle_fill},
+	{RT_LXC, SUB_NONE, "", lxc_fill},
+	{RT_MACHINE, SUB_NONE, "", machine_fill},
 };
 
 /* One walk over the places. */
 struct visit {
 	struct rt *rt;
 	const struct rt_place *at;
-	size_t kind;			/* index into kinds[] */
+	size_t kind; /* index into kinds[] */
 	const char *sub;
-	const char *id;			/* only this one, or NULL: all */
+	const char *id; /* only this one, or NULL: all */
 	int (*fn)(struct visit *v, const char *id);
 	/* of the callbacks */
 	struct container_info *info;
@@ -86,14 +86,13 @@ static int visit_named_sub(const char *name, void *arg)
 		if (len <= 11 || strcmp(name + len - 11, "-containers"))
 			return 0;
 		break;
-	case SUB_DOCKER:	/* UID.GID: dockerd --userns-remap */
+	case SUB_DOCKER: /* UID.GID: dockerd --userns-remap */
 		digits = strspn(name, "0123456789");
 		if (!digits || name[digits] != '.' ||
 		    strspn(name + digits + 1, "0123456789") != len - digits - 1)
 			return 0;
 		break;
-	default:
-		break;
+	default: break;
 	}
 	return cgroup_path_id_is_safe(name) ? visit_sub(name, v) : 0;
 }
@@ -141,7 +140,7 @@ static bool kind_serves(enum rt_kind kind, const char *runtime)
 static bool fill_by_id(struct rt *rt, const char *id, const char *runtime, long owner,
 		       struct container_info *info)
 {
-	struct visit v = { .rt = rt, .id = id, .fn = fill_one, .info = info };
+	struct visit v = {.rt = rt, .id = id, .fn = fill_one, .info = info};
 	int stop = 0;
 
 	for (size_t k = 0; !stop && k < RT_LEN(kinds); k++)
@@ -174,7 +173,7 @@ static void add_proc_cgroups(const struct rt *rt, struct container_info *info)
  */
 static void trim_cgroups(struct container_info *info)
 {
-	struct container_info trimmed = { .nr_cgroups = 0 };
+	struct container_info trimmed = {.nr_cgroups = 0};
 
 	for (size_t i = 0; i < info->nr_cgroups; i++) {
 		char *path = info->cgroups[i];
@@ -242,16 +241,16 @@ static size_t match_cgroup(const struct container_info *info, const char *path)
 
 /* What is asked for. */
 struct query {
-	const char *path;	/* or NULL */
-	const char *id;		/* or NULL: find it by the path */
-	const char *runtime;	/* or NULL */
+	const char *path; /* or NULL */
+	const char *id; /* or NULL: find it by the path */
+	const char *runtime; /* or NULL */
 	long owner;
-	bool trust_path;	/* the path names this id, and nobody else could have made it */
+	bool trust_path; /* the path names this id, and nobody else could have made it */
 };
 
 static int find_by_id(struct rt *rt, const struct query *q, struct container_info *out)
 {
-	struct container_info info = { .init_pid = 0 };
+	struct container_info info = {.init_pid = 0};
 	bool ok;
 
 	ok = fill_by_id(rt, q->id, q->runtime, q->owner, &info);
@@ -270,7 +269,7 @@ static int find_by_id(struct rt *rt, const struct query *q, struct container_inf
 /* Is this state's cgroup the one asked for, and more exactly than what was found so far? */
 static int match_one(struct visit *v, const char *id)
 {
-	struct container_info info = { .init_pid = 0 };
+	struct container_info info = {.init_pid = 0};
 	size_t len = 0;
 
 	if (!kinds[v->kind].fill(v->rt, v->at, v->sub, id, &info)) {
@@ -289,8 +288,8 @@ static int match_one(struct visit *v, const char *id)
 
 static int find_by_path(struct rt *rt, const struct query *q, struct container_info *out)
 {
-	struct container_info info = { .init_pid = 0 }, more = { .init_pid = 0 };
-	struct visit v = { .rt = rt, .fn = match_one, .info = &info, .cgroup_path = q->path };
+	struct container_info info = {.init_pid = 0}, more = {.init_pid = 0};
+	struct visit v = {.rt = rt, .fn = match_one, .info = &info, .cgroup_path = q->path};
 
 	for (size_t k = 0; k < RT_LEN(kinds); k++)
 		if (kinds[k].kind == RT_STATE || kinds[k].kind == RT_STATE_NS ||
@@ -344,7 +343,7 @@ static int normal_path(const char *path, char *buf, size_t size)
 int runtime_lookup(const struct runtime_paths *p, const char *cgroup_path, const char *id_hint,
 		   const char *runtime_hint, struct container_info *out)
 {
-	struct query q = { .runtime = runtime_hint, .owner = RT_OWNER_SYSTEM };
+	struct query q = {.runtime = runtime_hint, .owner = RT_OWNER_SYSTEM};
 	char path[CGROUP_PATH_MAX];
 	struct cgroup_path cp;
 	struct rt rt;
@@ -421,7 +420,7 @@ static bool seen(struct visit *v, const char *id)
 
 static int list_one(struct visit *v, const char *id)
 {
-	struct container_info info = { .init_pid = 0 };
+	struct container_info info = {.init_pid = 0};
 	bool ok;
 	int err = 0;
 
@@ -444,7 +443,7 @@ static int list_one(struct visit *v, const char *id)
 int runtime_list(const struct runtime_paths *p,
 		 int (*fn)(const struct container_info *info, void *arg), void *arg)
 {
-	struct visit v = { .fn = list_one, .list_fn = fn, .list_arg = arg };
+	struct visit v = {.fn = list_one, .list_fn = fn, .list_arg = arg};
 	struct rt rt;
 	int err = rt_init(&rt, p);
 

@@ -15,10 +15,10 @@
 #include <sys/types.h>
 
 struct container_mount {
-	char *destination;	/* in the container */
-	char *source;		/* on the host; NULL for tmpfs */
-	char *type;		/* "bind", "volume", "tmpfs", … */
-	char *name;		/* of the volume, or NULL */
+	char *destination; /* in the container */
+	char *source; /* on the host; NULL for tmpfs */
+	char *type; /* "bind", "volume", "tmpfs", … */
+	char *name; /* of the volume, or NULL */
 	bool rw;
 };
 
@@ -26,29 +26,29 @@ struct container_mount {
 struct container_info {
 	char *id;
 	char *name;
-	char *image;		/* as the user named it: "nginx:1.25" */
-	char *image_digest;	/* the runtime's id of the image, "sha256:…" */
-	char *runtime;		/* as in struct cgroup_path, also "runc" and "crun" */
+	char *image; /* as the user named it: "nginx:1.25" */
+	char *image_digest; /* the runtime's id of the image, "sha256:…" */
+	char *runtime; /* as in struct cgroup_path, also "runc" and "crun" */
 	char *pod_name, *pod_namespace, *pod_uid;
-	char **labels;		/* "key=value" */
+	char **labels; /* "key=value" */
 	size_t nr_labels;
-	struct container_mount *mounts;	/* the user's, not the runtime's /proc, /dev… */
+	struct container_mount *mounts; /* the user's, not the runtime's /proc, /dev… */
 	size_t nr_mounts;
-	char *user;		/* as configured: a name, "uid" or "uid:gid" */
+	char *user; /* as configured: a name, "uid" or "uid:gid" */
 	bool privileged;
 	bool readonly_root;
-	bool sandbox;		/* a pod's pause container */
-	char *bundle;		/* OCI bundle's directory on the host */
-	char *rootfs;		/* on the host */
-	pid_t init_pid;		/* host pid; 0: not known or not running */
-	uint64_t init_start;	/* its start time in ticks (/proc/PID/stat, field 22); 0: unknown */
+	bool sandbox; /* a pod's pause container */
+	char *bundle; /* OCI bundle's directory on the host */
+	char *rootfs; /* on the host */
+	pid_t init_pid; /* host pid; 0: not known or not running */
+	uint64_t init_start; /* its start time in ticks (/proc/PID/stat, field 22); 0: unknown */
 	char *hostname;
-	uint64_t caps;		/* configured bounding set, one bit per CAP_*; see caps_known */
+	uint64_t caps; /* configured bounding set, one bit per CAP_*; see caps_known */
 	bool caps_known;
-	char *seccomp;		/* "default", "unconfined", "profile" or NULL */
-	char **networks;	/* names */
+	char *seccomp; /* "default", "unconfined", "profile" or NULL */
+	char **networks; /* names */
 	size_t nr_networks;
-	char **cgroups;		/* its cgroups' paths, one per distinct path in the hierarchies */
+	char **cgroups; /* its cgroups' paths, one per distinct path in the hierarchies */
 	size_t nr_cgroups;
 };
 
@@ -56,12 +56,12 @@ void container_info_free(struct container_info *info);
 
 /* Where to look, beyond the well-known places. Arrays end with NULL and may be NULL themselves. */
 struct runtime_paths {
-	const char *root;			/* put before every host path; NULL or "": none */
-	const char *const *docker_data_roots;	/* dockerd --data-root */
-	const char *const *docker_exec_roots;	/* dockerd --exec-root */
-	const char *const *oci_roots;		/* runc/crun --root */
-	const char *const *storage_roots;	/* podman and CRI-O --root (containers/storage) */
-	bool no_proc_scan;			/* do not ask running processes' command lines */
+	const char *root; /* put before every host path; NULL or "": none */
+	const char *const *docker_data_roots; /* dockerd --data-root */
+	const char *const *docker_exec_roots; /* dockerd --exec-root */
+	const char *const *oci_roots; /* runc/crun --root */
+	const char *const *storage_roots; /* podman and CRI-O --root (containers/storage) */
+	bool no_proc_scan; /* do not ask running processes' command lines */
 };
 
 /*

@@ -10,7 +10,8 @@ static void add_labels(struct container_info *info, const cJSON *labels)
 {
 	const cJSON *l;
 
-	cJSON_ArrayForEach(l, labels) {
+	cJSON_ArrayForEach(l, labels)
+	{
 		const char *value = cJSON_GetStringValue(l);
 
 		if (!l->string || !value)
@@ -24,7 +25,8 @@ static void add_mounts(struct container_info *info, const cJSON *points)
 {
 	const cJSON *m;
 
-	cJSON_ArrayForEach(m, points) {
+	cJSON_ArrayForEach(m, points)
+	{
 		const char *destination = state_str(m, "Destination");
 		struct container_mount *mount = info_add_mount(info, destination);
 
@@ -45,7 +47,8 @@ static void add_host_config(struct container_info *info, const cJSON *host)
 
 	info->privileged = state_true(host, "Privileged");
 	info->readonly_root = state_true(host, "ReadonlyRootfs");
-	cJSON_ArrayForEach(t, state_obj(host, "Tmpfs")) {
+	cJSON_ArrayForEach(t, state_obj(host, "Tmpfs"))
+	{
 		struct container_mount *mount = info_add_mount(info, t->string);
 		const char *o = cJSON_GetStringValue(t);
 
@@ -54,7 +57,8 @@ static void add_host_config(struct container_info *info, const cJSON *host)
 		info_set(&mount->type, "tmpfs");
 		mount->rw = !o || (strncmp(o, "ro,", 3) && strcmp(o, "ro") && !strstr(o, ",ro"));
 	}
-	cJSON_ArrayForEach(t, opts) {
+	cJSON_ArrayForEach(t, opts)
+	{
 		const char *o = cJSON_GetStringValue(t);
 
 		/* "seccomp:…" until 1.11; "default" and "builtin" are what it is anyway */

@@ -81,7 +81,7 @@ static void lxc_pair(const char *key, char *value, void *arg)
 int lxc_fill(const struct rt *rt, const struct rt_place *at, const char *sub, const char *id,
 	     struct container_info *info)
 {
-	static const char *const files[] = { "config", "lxc.conf" };
+	static const char *const files[] = {"config", "lxc.conf"};
 	char rel[PATH_MAX];
 
 	for (size_t i = 0; i < RT_LEN(files); i++) {
@@ -102,7 +102,7 @@ int lxc_fill(const struct rt *rt, const struct rt_place *at, const char *sub, co
 
 struct machine {
 	struct container_info *info;
-	bool named;		/* it says the name that its file has */
+	bool named; /* it says the name that its file has */
 	bool virtual;
 	const char *id;
 };
@@ -131,8 +131,8 @@ static void machine_pair(const char *key, char *value, void *arg)
 int machine_fill(const struct rt *rt, const struct rt_place *at, const char *sub, const char *id,
 		 struct container_info *info)
 {
-	struct container_info said = { .init_pid = 0 };
-	struct machine m = { .info = &said, .id = id };
+	struct container_info said = {.init_pid = 0};
+	struct machine m = {.info = &said, .id = id};
 	_cleanup_str_ char *text = NULL;
 	size_t len;
 

@@ -9,7 +9,7 @@
 #include <string.h>
 #include "container/runtime_priv.h"
 
-#define ALL_CAPS ((1ULL << 38) - 1)	/* up to CAP_AUDIT_READ, which every kernel has */
+#define ALL_CAPS ((1ULL << 38) - 1) /* up to CAP_AUDIT_READ, which every kernel has */
 
 static bool below(const char *path, const char *dir)
 {
@@ -22,8 +22,15 @@ static bool below(const char *path, const char *dir)
 static bool is_furniture(const char *destination)
 {
 	static const char *const dirs[] = {
-		"/proc", "/sys", "/dev", "/etc/resolv.conf", "/etc/hostname", "/etc/hosts",
-		"/run/.containerenv", "/run/secrets", "/.dockerenv",
+		"/proc",
+		"/sys",
+		"/dev",
+		"/etc/resolv.conf",
+		"/etc/hostname",
+		"/etc/hosts",
+		"/run/.containerenv",
+		"/run/secrets",
+		"/.dockerenv",
 	};
 
 	for (size_t i = 0; i < RT_LEN(dirs); i++)
@@ -80,11 +87,13 @@ static void add_mounts(struct container_info *info, const cJSON *mounts)
 {
 	const cJSON *m, *o;
 
-	cJSON_ArrayForEach(m, mounts) {
+	cJSON_ArrayForEach(m, mounts)
+	{
 		const char *type = state_str(m, "type");
 		bool rw = true, bind = false;
 
-		cJSON_ArrayForEach(o, state_obj(m, "options")) {
+		cJSON_ArrayForEach(o, state_obj(m, "options"))
+		{
 			const char *s = cJSON_GetStringValue(o);
 
 			if (s && (!strcmp(s, "ro") || !strcmp(s, "rro")))
@@ -103,7 +112,8 @@ static void add_annotations(struct container_info *info, const cJSON *annotation
 {
 	const cJSON *a;
 
-	cJSON_ArrayForEach(a, annotations) {
+	cJSON_ArrayForEach(a, annotations)
+	{
 		const char *value = cJSON_GetStringValue(a);
 
 		if (!a->string || !value)
@@ -134,7 +144,7 @@ static void set_seccomp(struct container_info *info, const cJSON *seccomp)
 
 	if (!cJSON_IsObject(seccomp))
 		info_set(&info->seccomp, "unconfined");
-	else	/* docker_fill() has seen it if the user asked for another one */
+	else /* docker_fill() has seen it if the user asked for another one */
 		info_set(&info->seccomp, docker ? "default" : "profile");
 }
 
@@ -218,7 +228,8 @@ static void add_cgroup_paths(struct container_info *info, const cJSON *paths)
 	static const char mnt[] = "/sys/fs/cgroup";
 	const cJSON *p;
 
-	cJSON_ArrayForEach(p, paths) {
+	cJSON_ArrayForEach(p, paths)
+	{
 		const char *s = cJSON_GetStringValue(p);
 
 		if (!s || !p->string || !below(s, mnt))
@@ -239,7 +250,8 @@ static void add_state_labels(struct container_info *info, const cJSON *labels)
 {
 	const cJSON *l;
 
-	cJSON_ArrayForEach(l, labels) {
+	cJSON_ArrayForEach(l, labels)
+	{
 		char *s = cJSON_GetStringValue(l), *eq = s ? strchr(s, '=') : NULL;
 
 		if (!eq)
@@ -298,7 +310,7 @@ static int crun_status(const cJSON *json, struct container_info *info)
 static void add_bundle(const struct rt *rt, const struct rt_place *state,
 		       struct container_info *info)
 {
-	struct rt_place at = { .owner = state->owner };
+	struct rt_place at = {.owner = state->owner};
 
 	if (!info->bundle || info->bundle[0] != '/')
 		return;

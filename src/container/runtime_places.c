@@ -11,52 +11,54 @@
 #include "container/runtime_priv.h"
 
 #define PLACES_MAX 256
-#define TASKS "io.containerd.runtime.v2.task"
+#define TASKS	   "io.containerd.runtime.v2.task"
 
 static const struct {
 	enum rt_kind kind;
 	const char *path;
 } well_known[] = {
-	{ RT_DOCKER, "/var/lib/docker" },
-	{ RT_DOCKER, "/var/snap/docker/common/var-lib-docker" },
-	{ RT_STORAGE, "/var/lib/containers/storage" },
-	{ RT_STORAGE, "/run/containers/storage" },
-	{ RT_STATE, "/run/runc" },
-	{ RT_STATE, "/run/crun" },
-	{ RT_STATE, "/run/youki" },
-	{ RT_STATE_NS, "/run/docker/runtime-runc" },
-	{ RT_STATE_NS, "/run/docker/runtime-crun" },
-	{ RT_STATE_NS, "/run/containerd/runc" },
-	{ RT_STATE_NS, "/run/k3s/containerd/runc" },
-	{ RT_STATE_NS, "/var/snap/microk8s/common/run/containerd/runc" },
-	{ RT_BUNDLE_NS, "/run/containerd/" TASKS },
-	{ RT_BUNDLE_NS, "/run/docker/containerd/daemon/" TASKS },
-	{ RT_BUNDLE_NS, "/run/k3s/containerd/" TASKS },
-	{ RT_BUNDLE_NS, "/var/snap/microk8s/common/run/containerd/" TASKS },
-	{ RT_LXC, "/var/lib/lxc" },
-	{ RT_LXC, "/run/incus" },
-	{ RT_LXC, "/var/log/incus" },
-	{ RT_LXC, "/var/lib/incus/containers" },
-	{ RT_LXC, "/var/snap/lxd/common/lxd/logs" },
-	{ RT_LXC, "/var/log/lxd" },
-	{ RT_MACHINE, "/run/systemd/machines" },
+	{RT_DOCKER, "/var/lib/docker"},
+	{RT_DOCKER, "/var/snap/docker/common/var-lib-docker"},
+	{RT_STORAGE, "/var/lib/containers/storage"},
+	{RT_STORAGE, "/run/containers/storage"},
+	{RT_STATE, "/run/runc"},
+	{RT_STATE, "/run/crun"},
+	{RT_STATE, "/run/youki"},
+	{RT_STATE_NS, "/run/docker/runtime-runc"},
+	{RT_STATE_NS, "/run/docker/runtime-crun"},
+	{RT_STATE_NS, "/run/containerd/runc"},
+	{RT_STATE_NS, "/run/k3s/containerd/runc"},
+	{RT_STATE_NS, "/var/snap/microk8s/common/run/containerd/runc"},
+	{RT_BUNDLE_NS, "/run/containerd/" TASKS},
+	{RT_BUNDLE_NS, "/run/docker/containerd/daemon/" TASKS},
+	{RT_BUNDLE_NS, "/run/k3s/containerd/" TASKS},
+	{RT_BUNDLE_NS, "/var/snap/microk8s/common/run/containerd/" TASKS},
+	{RT_LXC, "/var/lib/lxc"},
+	{RT_LXC, "/run/incus"},
+	{RT_LXC, "/var/log/incus"},
+	{RT_LXC, "/var/lib/incus/containers"},
+	{RT_LXC, "/var/snap/lxd/common/lxd/logs"},
+	{RT_LXC, "/var/log/lxd"},
+	{RT_MACHINE, "/run/systemd/machines"},
 };
 
 /* The same for a user, below $XDG_RUNTIME_DIR or his home. */
 static const struct {
 	enum rt_kind kind;
 	const char *path;
-} users_run[] = {
-	{ RT_STORAGE, "containers" },
-	{ RT_STATE, "runc" },
-	{ RT_STATE, "crun" },
-	{ RT_STATE_NS, "docker/runtime-runc" },
-	{ RT_BUNDLE_NS, "docker/containerd/daemon/" TASKS },
-	{ RT_STATE_NS, "containerd-rootless/runc" },
-}, users_home[] = {
-	{ RT_DOCKER, ".local/share/docker" },
-	{ RT_STORAGE, ".local/share/containers/storage" },
-	{ RT_LXC, ".local/share/lxc" },
+} users_run[] =
+	{
+		{RT_STORAGE, "containers"},
+		{RT_STATE, "runc"},
+		{RT_STATE, "crun"},
+		{RT_STATE_NS, "docker/runtime-runc"},
+		{RT_BUNDLE_NS, "docker/containerd/daemon/" TASKS},
+		{RT_STATE_NS, "containerd-rootless/runc"},
+},
+  users_home[] = {
+	  {RT_DOCKER, ".local/share/docker"},
+	  {RT_STORAGE, ".local/share/containers/storage"},
+	  {RT_LXC, ".local/share/lxc"},
 };
 
 /* Add a place; one that is known already, relative or overlong adds nothing. */
@@ -82,7 +84,9 @@ int rt_add(struct rt *rt, enum rt_kind kind, long owner, size_t trusted, const c
 	rt->places = bigger;
 	bigger += rt->nr_places;
 	*bigger = (struct rt_place){
-		.path = strndup(path, len), .owner = owner, .kind = kind,
+		.path = strndup(path, len),
+		.owner = owner,
+		.kind = kind,
 		.trusted = owner < 0 || trusted > len ? len : trusted,
 	};
 	if (!bigger->path)
@@ -91,8 +95,8 @@ int rt_add(struct rt *rt, enum rt_kind kind, long owner, size_t trusted, const c
 	return 0;
 }
 
-static int add_below(struct rt *rt, enum rt_kind kind, long owner, size_t trusted,
-		     const char *dir, const char *below)
+static int add_below(struct rt *rt, enum rt_kind kind, long owner, size_t trusted, const char *dir,
+		     const char *below)
 {
 	char path[PATH_MAX];
 	int n = snprintf(path, sizeof(path), "%s/%s", dir, below);
@@ -127,7 +131,7 @@ static int users_home_dir(const struct rt *rt, long uid, char *home, size_t size
 	if (rt_read(rt, &at, "passwd", &passwd, &len))
 		return -ENOENT;
 	for (line = strtok_r(passwd, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-		char *field[7] = { line };
+		char *field[7] = {line};
 		size_t n = 1;
 
 		for (char *c = line; *c && n < 7; c++) {
@@ -195,7 +199,7 @@ static int add_docker_config(struct rt *rt, const char *file)
 	json = rt_json(rt, &at, slash + 1);
 	data = state_str(json, "data-root");
 	if (!data)
-		data = state_str(json, "graph");		/* until Docker 17.05 */
+		data = state_str(json, "graph"); /* until Docker 17.05 */
 	exec = state_str(json, "exec-root");
 	if (data)
 		err = rt_add(rt, RT_DOCKER, RT_OWNER_SYSTEM, 0, data);
@@ -219,7 +223,7 @@ int rt_init(struct rt *rt, const struct runtime_paths *p)
 	const char *const *exec;
 	int err;
 
-	*rt = (struct rt){ .paths = p ? p : &none };
+	*rt = (struct rt){.paths = p ? p : &none};
 	rt->root = rt->paths->root ? rt->paths->root : "";
 	p = rt->paths;
 	err = add_given(rt, RT_DOCKER, p->docker_data_roots);
@@ -267,7 +271,7 @@ static const char *option(const char *argv, size_t len, const char *name)
 
 static int add_dockerd(struct rt *rt, const char *argv, size_t len)
 {
-	static const char *const data[] = { "--data-root", "-g", "--graph" };
+	static const char *const data[] = {"--data-root", "-g", "--graph"};
 	const char *v = NULL;
 	int err = 0;
 
@@ -336,16 +340,16 @@ static int add_shim(struct rt *rt, const char *argv, size_t len)
 }
 
 static const struct {
-	const char *comm;	/* as the kernel has it: 15 bytes */
+	const char *comm; /* as the kernel has it: 15 bytes */
 	int (*add)(struct rt *rt, const char *argv, size_t len);
 } daemons[] = {
-	{ "dockerd", add_dockerd },
-	{ "runc", add_oci },
-	{ "crun", add_oci },
-	{ "youki", add_oci },
-	{ "podman", add_podman },
-	{ "conmon", add_conmon },
-	{ "containerd-shim", add_shim },
+	{"dockerd", add_dockerd},
+	{"runc", add_oci},
+	{"crun", add_oci},
+	{"youki", add_oci},
+	{"podman", add_podman},
+	{"conmon", add_conmon},
+	{"containerd-shim", add_shim},
 };
 
 /* Is one of the cgroups in this /proc/PID/cgroup a container's? Copies its id. */

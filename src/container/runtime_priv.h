@@ -11,20 +11,20 @@
 #include <cjson/cJSON.h>
 #include "container/runtime.h"
 
-#define RT_LEN(a) (sizeof(a) / sizeof((a)[0]))
-#define RT_STR_MAX 4096		/* longer strings are cut */
-#define RT_LIST_MAX 512		/* longer lists are cut */
+#define RT_LEN(a)	(sizeof(a) / sizeof((a)[0]))
+#define RT_STR_MAX	4096 /* longer strings are cut */
+#define RT_LIST_MAX	512 /* longer lists are cut */
 #define RT_OWNER_SYSTEM (-1L)
 
 /* What a place holds. */
 enum rt_kind {
-	RT_DOCKER,	/* DIR/containers/ID/config.v2.json */
-	RT_STATE,	/* DIR/ID/state.json (runc) or DIR/ID/status (crun) */
-	RT_STATE_NS,	/* DIR/NAMESPACE/ID/state.json */
-	RT_BUNDLE_NS,	/* DIR/NAMESPACE/ID/config.json: containerd's tasks */
-	RT_STORAGE,	/* DIR/DRIVER-containers/: podman and CRI-O */
-	RT_LXC,		/* DIR/NAME/config or DIR/NAME/lxc.conf */
-	RT_MACHINE,	/* DIR/NAME: systemd-machined */
+	RT_DOCKER, /* DIR/containers/ID/config.v2.json */
+	RT_STATE, /* DIR/ID/state.json (runc) or DIR/ID/status (crun) */
+	RT_STATE_NS, /* DIR/NAMESPACE/ID/state.json */
+	RT_BUNDLE_NS, /* DIR/NAMESPACE/ID/config.json: containerd's tasks */
+	RT_STORAGE, /* DIR/DRIVER-containers/: podman and CRI-O */
+	RT_LXC, /* DIR/NAME/config or DIR/NAME/lxc.conf */
+	RT_MACHINE, /* DIR/NAME: systemd-machined */
 };
 
 /*
@@ -118,8 +118,8 @@ static inline void rt_close_fd(int *fd)
 		close(*fd);
 }
 
-#define _cleanup_str_ __attribute__((cleanup(rt_free_str)))
+#define _cleanup_str_  __attribute__((cleanup(rt_free_str)))
 #define _cleanup_json_ __attribute__((cleanup(rt_free_json)))
-#define _cleanup_fd_ __attribute__((cleanup(rt_close_fd)))
+#define _cleanup_fd_   __attribute__((cleanup(rt_close_fd)))
 
 #endif

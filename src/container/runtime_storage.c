@@ -25,7 +25,8 @@ static int add_entry(struct container_info *info, const cJSON *list, const char 
 {
 	const cJSON *c;
 
-	cJSON_ArrayForEach(c, list) {
+	cJSON_ArrayForEach(c, list)
+	{
 		const char *said = state_str(c, "id");
 
 		if (!said || strcmp(said, id))
@@ -44,7 +45,7 @@ int storage_fill(const struct rt *rt, const struct rt_place *at, const char *sub
 		 struct container_info *info)
 {
 	/* --rm containers are in the volatile one, as they need not survive a crash */
-	static const char *const lists[] = { "containers.json", "volatile-containers.json" };
+	static const char *const lists[] = {"containers.json", "volatile-containers.json"};
 	_cleanup_str_ char *pid = NULL;
 	char rel[PATH_MAX];
 	int found = -ENOENT;

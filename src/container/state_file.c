@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Reading files that others wrote: bounded, never blocking, never led astray by links. */
 #ifndef _GNU_SOURCE
-#define _GNU_SOURCE	/* O_PATH */
+#define _GNU_SOURCE /* O_PATH */
 #endif
 #include <dirent.h>
 #include <errno.h>
@@ -18,8 +18,8 @@
 
 void rt_system_place(struct rt_place *at, const char *path)
 {
-	*at = (struct rt_place){ .path = (char *)path, .trusted = strlen(path),
-				 .owner = RT_OWNER_SYSTEM };
+	*at = (struct rt_place){
+		.path = (char *)path, .trusted = strlen(path), .owner = RT_OWNER_SYSTEM};
 }
 
 /*

@@ -21,8 +21,8 @@ struct item {
 struct node {
 	__u64 id;
 	char *path;
-	struct container *container;	/* NULL: in none */
-	bool removed;			/* counters may still come for it: kept for a while */
+	struct container *container; /* NULL: in none */
+	bool removed; /* counters may still come for it: kept for a while */
 	__u64 removed_at;
 	UT_hash_handle hh;
 };
@@ -63,7 +63,7 @@ void container_table_free(struct container_table *t)
 	if (!t)
 		return;
 	HASH_ITER(hh, t->nodes, n, next)
-		node_drop(t, n);
+	node_drop(t, n);
 	for (struct item *i = t->containers, *after; i; i = after) {
 		after = i->next;
 		container_info_free(&i->c.info);
@@ -94,7 +94,8 @@ static struct node *node_add(struct container_table *t, __u64 id, const char *pa
 	return n;
 }
 
-static struct container *container_new(struct container_table *t, struct node *n, const char *id, __u64 now)
+static struct container *container_new(struct container_table *t, struct node *n, const char *id,
+				       __u64 now)
 {
 	struct item *i = calloc(1, sizeof(*i));
 	const char *base = strrchr(n->path, '/');
@@ -271,11 +272,12 @@ void container_table_expire(struct container_table *t, __u64 now, __u64 age)
 		if (i->c.state == CT_UNDECIDED && now > i->c.created + age)
 			decide(t, &i->c, CT_IGNORED);
 	HASH_ITER(hh, t->nodes, n, next)
-		if (n->removed && now > n->removed_at + age)
-			node_drop(t, n);
+	if (n->removed && now > n->removed_at + age)
+		node_drop(t, n);
 }
 
-int container_table_each(struct container_table *t, int (*fn)(struct container *c, void *arg), void *arg)
+int container_table_each(struct container_table *t, int (*fn)(struct container *c, void *arg),
+			 void *arg)
 {
 	for (struct item *i = t->containers; i; i = i->next) {
 		int err = i->c.state == CT_IGNORED ? 0 : fn(&i->c, arg);
@@ -309,7 +311,7 @@ char *cgroup_mount(void)
 struct scan {
 	struct container_table *t;
 	__u64 now;
-	struct container_info *known;	/* running containers, from the runtimes' records */
+	struct container_info *known; /* running containers, from the runtimes' records */
 	size_t nr_known;
 };
 
@@ -325,8 +327,8 @@ static int remember(const struct container_info *info, void *arg)
 		return -ENOMEM;
 	s->known = grown;
 	memset(&grown[s->nr_known], 0, sizeof(*grown));
-	if (runtime_lookup(&s->t->sel.runtimes, info->nr_cgroups ? info->cgroups[0] : NULL, info->id,
-			   info->runtime, &grown[s->nr_known]) == 0)
+	if (runtime_lookup(&s->t->sel.runtimes, info->nr_cgroups ? info->cgroups[0] : NULL,
+			   info->id, info->runtime, &grown[s->nr_known]) == 0)
 		s->nr_known++;
 	return 0;
 }
@@ -336,7 +338,8 @@ static struct container *by_state(struct scan *s, struct node *n)
 	for (size_t i = 0; i < s->nr_known; i++)
 		for (size_t j = 0; j < s->known[i].nr_cgroups; j++)
 			if (!strcmp(s->known[i].cgroups[j], n->path)) {
-				struct container *c = container_new(s->t, n, s->known[i].id, s->now);
+				struct container *c =
+					container_new(s->t, n, s->known[i].id, s->now);
 
 				if (!c)
 					return NULL;
@@ -371,7 +374,8 @@ static void scan_one(struct scan *s, __u64 id, const char *path, struct containe
 #define SCAN_DEPTH 32
 
 /* @dirfd is taken over. @path is the cgroup's path below the mount, "" for the root. */
-static void scan_dir(struct scan *s, int dirfd, const char *path, struct container *above, int depth)
+static void scan_dir(struct scan *s, int dirfd, const char *path, struct container *above,
+		     int depth)
 {
 	DIR *d = fdopendir(dirfd);
 	struct dirent *e;
@@ -395,7 +399,7 @@ static void scan_dir(struct scan *s, int dirfd, const char *path, struct contain
 			close(fd);
 			continue;
 		}
-		scan_one(s, st.st_ino, child, above);	/* the inode number is the cgroup's id */
+		scan_one(s, st.st_ino, child, above); /* the inode number is the cgroup's id */
 		scan_dir(s, fd, child, container_table_find(s->t, st.st_ino), depth + 1);
 	}
 	closedir(d);

@@ -12,8 +12,8 @@
 struct container_table;
 
 struct container_select {
-	const char *const *patterns;	/* id, id prefix, name, cgroup name, or glob of these */
-	unsigned int nr;		/* 0: every container */
+	const char *const *patterns; /* id, id prefix, name, cgroup name, or glob of these */
+	unsigned int nr; /* 0: every container */
 	struct runtime_paths runtimes;
 	/* Tells the kernel side about a cgroup: enum ev_cgroup_flags. */
 	void (*mark)(void *arg, __u64 cgroup, __u32 flags);
@@ -47,7 +47,8 @@ void container_table_entry(struct container_table *t, struct container *c);
 void container_table_expire(struct container_table *t, __u64 now, __u64 age);
 
 /* Calls @fn for each container that is not ignored, in the order of their appearance; a non-zero return ends it. */
-int container_table_each(struct container_table *t, int (*fn)(struct container *c, void *arg), void *arg);
+int container_table_each(struct container_table *t, int (*fn)(struct container *c, void *arg),
+			 void *arg);
 
 /* Where the default (v2) hierarchy is mounted; NULL when it is not. Caller frees. */
 char *cgroup_mount(void);

@@ -27,13 +27,29 @@ union open_record {
 static void make(union open_record *u)
 {
 	*u = (union open_record){.e = {
-		.hdr = {.type = EV_file_open, .len = sizeof(u->bytes), .time = 987654321987654321, .cgroup = 4711,
-			.start = 12345, .pid = 31415, .tid = 31416, .vpid = 7, .ppid = 31400, .uid = 1000, .gid = 1000,
-			.comm = "nginx"},
-		.path = {sizeof(u->e), sizeof(walked)}, .mount = {sizeof(u->e), 4}, .mount_id = 1234,
-		.fs = 0x794c7630, .dev = 50, .ino = 1234567, .kind = FILEKIND_REGULAR,
-		.flags = O_RDONLY | O_CLOEXEC, .mode = 0644, .fd = 3,
-	}};
+					 .hdr = {.type = EV_file_open,
+						 .len = sizeof(u->bytes),
+						 .time = 987654321987654321,
+						 .cgroup = 4711,
+						 .start = 12345,
+						 .pid = 31415,
+						 .tid = 31416,
+						 .vpid = 7,
+						 .ppid = 31400,
+						 .uid = 1000,
+						 .gid = 1000,
+						 .comm = "nginx"},
+					 .path = {sizeof(u->e), sizeof(walked)},
+					 .mount = {sizeof(u->e), 4},
+					 .mount_id = 1234,
+					 .fs = 0x794c7630,
+					 .dev = 50,
+					 .ino = 1234567,
+					 .kind = FILEKIND_REGULAR,
+					 .flags = O_RDONLY | O_CLOEXEC,
+					 .mode = 0644,
+					 .fd = 3,
+				 }};
 	memcpy(u->bytes + sizeof(u->e), walked, sizeof(walked));
 }
 
@@ -62,7 +78,10 @@ static int run(struct sink *s, const char *name, long nr)
 	make(&master);
 	begin = now();
 	for (long i = 0; i < nr && !err; i++) {
-		struct record r = {.hdr = &u.e.hdr, .desc = &event_descs[EV_file_open], .container = &c, .process = &p};
+		struct record r = {.hdr = &u.e.hdr,
+				   .desc = &event_descs[EV_file_open],
+				   .container = &c,
+				   .process = &p};
 
 		u = master;
 		u.e.hdr.time += i * 1000;
@@ -74,8 +93,8 @@ static int run(struct sink *s, const char *name, long nr)
 		if (!err && i % 256 == 255)
 			err = s->ops->flush(s);
 	}
-	printf("%-6s %6.0f ns an event, %.2f million events a second\n", name, (now() - begin) / (double)nr * 1e9,
-	       (double)nr / (now() - begin) / 1e6);
+	printf("%-6s %6.0f ns an event, %.2f million events a second\n", name,
+	       (now() - begin) / (double)nr * 1e9, (double)nr / (now() - begin) / 1e6);
 	s->ops->free(s);
 	return err != 0;
 }

@@ -17,7 +17,7 @@ static void check(int ok)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct cgroup_path cp, again;
-	char *path = malloc(size ? size : 1);	/* exact size: ASan sees every overread */
+	char *path = malloc(size ? size : 1); /* exact size: ASan sees every overread */
 	int err;
 
 	if (!path)

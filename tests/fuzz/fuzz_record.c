@@ -47,7 +47,10 @@ static void help(char *buf, size_t size)
 			fit(buf, f->offset, d->size, size);
 		if (f->type == FT_sysargs)
 			for (size_t j = 0; j < 2; j++)
-				fit(buf, f->offset + offsetof(struct ev_sysargs, s) + j * sizeof(struct ev_ref), d->size, size);
+				fit(buf,
+				    f->offset + offsetof(struct ev_sysargs, s) +
+					    j * sizeof(struct ev_ref),
+				    d->size, size);
 	}
 }
 
@@ -72,7 +75,8 @@ static void check_columns(const struct record *r)
 				check(b.len == 0);
 				continue;
 			}
-			check((b.len || form != FORM_JSON) && harmless(b.data, b.len));	/* a name may be empty */
+			check((b.len || form != FORM_JSON) &&
+			      harmless(b.data, b.len)); /* a name may be empty */
 			if (form == FORM_JSON)
 				cJSON_Delete(parse(b.data, b.len));
 		}
@@ -94,12 +98,13 @@ static void check_strings(const struct record *r)
 			continue;
 		memcpy(&ref, (const char *)r->hdr + f->offset, sizeof(ref));
 		s = record_bytes(r->hdr, ref, &len);
-		if (!s || memchr(s, 0, len))	/* cJSON's strings end at a NUL */
+		if (!s || memchr(s, 0, len)) /* cJSON's strings end at a NUL */
 			continue;
 		buf_reset(&b);
 		check(value_format(&b, r, f, FORM_JSON));
 		json = parse(b.data, b.len);
-		check(original_bytes(json->valuestring) == len && !memcmp(json->valuestring, s, len));
+		check(original_bytes(json->valuestring) == len &&
+		      !memcmp(json->valuestring, s, len));
 		cJSON_Delete(json);
 	}
 	buf_free(&b);
@@ -118,7 +123,8 @@ static void check_line(const struct record *r, bool json)
 	}
 	check(!sinks[json]->ops->event(sinks[json], r) && !sinks[json]->ops->flush(sinks[json]));
 	len = pread(fds[json], line, sizeof(line), 0);
-	check(len > 1 && len < (ssize_t)sizeof(line) && line[len - 1] == '\n' && harmless(line, (size_t)len - 1));
+	check(len > 1 && len < (ssize_t)sizeof(line) && line[len - 1] == '\n' &&
+	      harmless(line, (size_t)len - 1));
 	if (json)
 		cJSON_Delete(parse(line, (size_t)len - 1));
 	check(!ftruncate(fds[json], 0) && !lseek(fds[json], 0, SEEK_SET));
@@ -135,7 +141,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size > EV_MAX_LEN)
 		return 0;
-	buf = malloc(size ? size : 1);	/* exact size: ASan sees every overread */
+	buf = malloc(size ? size : 1); /* exact size: ASan sees every overread */
 	memcpy(buf, data, size);
 	hdr = (struct ev_hdr *)buf;
 	if (size >= sizeof(*hdr) && !(hdr->pad & 1))
@@ -144,10 +150,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		goto out;
 	record_normalise(buf);
 	check(!record_check(buf, size));
-	p.exe = buf;			/* any bytes */
+	p.exe = buf; /* any bytes */
 	p.exe_len = size > 4096 ? 4096 : size;
-	r = (struct record){.hdr = hdr, .desc = &event_descs[hdr->type], .container = &c, .process = &p,
-			    .wall = hdr->time, .boot_to_wall = (__s64)hdr->start};
+	r = (struct record){.hdr = hdr,
+			    .desc = &event_descs[hdr->type],
+			    .container = &c,
+			    .process = &p,
+			    .wall = hdr->time,
+			    .boot_to_wall = (__s64)hdr->start};
 	check_columns(&r);
 	check_strings(&r);
 	check_line(&r, true);

@@ -9,14 +9,14 @@
 #include <string.h>
 #include "container/cgroup_path.h"
 
-#define A "2895b90dd032de3eebd1a81db7ec57373c58e2a6f2d1a2703bea9d3784197356"
-#define B "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
-#define UID "2a1b3c4d-0e5f-4a6b-8c7d-9e0f1a2b3c4d"
-#define UID_ "2a1b3c4d_0e5f_4a6b_8c7d_9e0f1a2b3c4d"
+#define A	   "2895b90dd032de3eebd1a81db7ec57373c58e2a6f2d1a2703bea9d3784197356"
+#define B	   "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define UID	   "2a1b3c4d-0e5f-4a6b-8c7d-9e0f1a2b3c4d"
+#define UID_	   "2a1b3c4d_0e5f_4a6b_8c7d_9e0f1a2b3c4d"
 #define STATIC_UID "d41d8cd98f00b204e9800998ecf8427e"
-#define BUILD "xkz4kyzkuqsm3wuxqhlnvtbvc"
-#define USER "/user.slice/user-1000.slice/user@1000.service"
-#define POD_SLICE "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod" UID_ ".slice"
+#define BUILD	   "xkz4kyzkuqsm3wuxqhlnvtbvc"
+#define USER	   "/user.slice/user-1000.slice/user@1000.service"
+#define POD_SLICE  "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod" UID_ ".slice"
 
 /* A '|' in the path marks where the container's cgroup ends; none: at the end. */
 struct good {
@@ -139,75 +139,75 @@ struct bad {
 
 static const struct bad bad[] = {
 	/* no container's */
-	{ "/", -ENOENT },
-	{ "/init.scope", -ENOENT },
-	{ "/system.slice/docker.service", -ENOENT },
-	{ "/system.slice/containerd.service", -ENOENT },
-	{ "/user.slice/user-1000.slice/session-3.scope", -ENOENT },
-	{ USER "/app.slice/org.gnome.Terminal.slice/vte-spawn-" UID ".scope", -ENOENT },
-	{ USER "/user.slice/podman-4421.scope", -ENOENT },
-	{ "/docker", -ENOENT },
-	{ "/docker/", -ENOENT },
-	{ "/docker/buildkit", -ENOENT },
-	{ "/kubepods.slice", -ENOENT },
-	{ POD_SLICE, -ENOENT },
-	{ "/kubepods/burstable/pod" UID, -ENOENT },
-	{ "/foo", -ENOENT },				/* plain runc: runtime_lookup()'s */
-	{ "/default/web", -ENOENT },			/* ctr: anybody's */
-	{ "/..", -ENOENT },
+	{"/", -ENOENT},
+	{"/init.scope", -ENOENT},
+	{"/system.slice/docker.service", -ENOENT},
+	{"/system.slice/containerd.service", -ENOENT},
+	{"/user.slice/user-1000.slice/session-3.scope", -ENOENT},
+	{USER "/app.slice/org.gnome.Terminal.slice/vte-spawn-" UID ".scope", -ENOENT},
+	{USER "/user.slice/podman-4421.scope", -ENOENT},
+	{"/docker", -ENOENT},
+	{"/docker/", -ENOENT},
+	{"/docker/buildkit", -ENOENT},
+	{"/kubepods.slice", -ENOENT},
+	{POD_SLICE, -ENOENT},
+	{"/kubepods/burstable/pod" UID, -ENOENT},
+	{"/foo", -ENOENT}, /* plain runc: runtime_lookup()'s */
+	{"/default/web", -ENOENT}, /* ctr: anybody's */
+	{"/..", -ENOENT},
 	/* helpers */
-	{ "/machine.slice/libpod-conmon-" A ".scope", -ENOENT },
-	{ USER "/user.slice/libpod-conmon-" A ".scope", -ENOENT },
-	{ POD_SLICE "/crio-conmon-" A ".scope", -ENOENT },
-	{ "/machine.slice/machine-libpod_pod_" A ".slice", -ENOENT },
-	{ "/libpod_parent/" A, -ENOENT },
-	{ "/system.slice/web.service/supervisor", -ENOENT },
-	{ "/lxc.monitor.web1", -ENOENT },
-	{ "/lxc.monitor/web1", -ENOENT },
-	{ "/lxc.pivot", -ENOENT },
-	{ "/lxc", -ENOENT },
-	{ "/garden/good", -ENOENT },
+	{"/machine.slice/libpod-conmon-" A ".scope", -ENOENT},
+	{USER "/user.slice/libpod-conmon-" A ".scope", -ENOENT},
+	{POD_SLICE "/crio-conmon-" A ".scope", -ENOENT},
+	{"/machine.slice/machine-libpod_pod_" A ".slice", -ENOENT},
+	{"/libpod_parent/" A, -ENOENT},
+	{"/system.slice/web.service/supervisor", -ENOENT},
+	{"/lxc.monitor.web1", -ENOENT},
+	{"/lxc.monitor/web1", -ENOENT},
+	{"/lxc.pivot", -ENOENT},
+	{"/lxc", -ENOENT},
+	{"/garden/good", -ENOENT},
 	/* VMs */
-	{ "/machine.slice/machine-qemu\\x2d1\\x2dvm.scope", -ENOENT },
-	{ "/machine.slice/machine-qemu\\x2d1\\x2dvm.scope/libvirt/emulator", -ENOENT },
+	{"/machine.slice/machine-qemu\\x2d1\\x2dvm.scope", -ENOENT},
+	{"/machine.slice/machine-qemu\\x2d1\\x2dvm.scope/libvirt/emulator", -ENOENT},
 	/* look-alikes */
-	{ "/user.slice/user-1000.slice/docker-" A ".slice", -ENOENT },
-	{ "/system.slice/docker-" A ".service", -ENOENT },
-	{ "/system.slice/docker-" A, -ENOENT },
-	{ "/system.slice/evil.service/docker-" A ".scope", -ENOENT },
-	{ "/user.slice/user-1000.slice/session-3.scope/docker-" A ".scope", -ENOENT },
-	{ "/system.slice/xdocker-" A ".scope", -ENOENT },
-	{ "/system.slice/docker-" A ".scope.d", -ENOENT },
-	{ "/system.slice/docker-" A "0.scope", -ENOENT },
-	{ "/docker/2895B90DD032DE3EEBD1A81DB7EC57373C58E2A6F2D1A2703BEA9D3784197356", -ENOENT },
-	{ "/docker/895b90dd032de3eebd1a81db7ec57373c58e2a6f2d1a2703bea9d3784197356", -ENOENT },
-	{ "/docker/" A "0", -ENOENT },
-	{ "/docker/g895b90dd032de3eebd1a81db7ec57373c58e2a6f2d1a2703bea9d3784197356", -ENOENT },
-	{ "/x.slice:evil:" A, -ENOENT },
-	{ "/x.service:docker:" A, -ENOENT },
-	{ "/a/b/lxc/web1", -ENOENT },
-	{ "/my.slice/systemd-nspawn@x.service", -ENOENT },
-	{ "/system.slice/machine-x.scope", -ENOENT },
-	{ "/machine.slice/machine-a\\x2fb.scope", -ENOENT },		/* '/' in disguise */
-	{ "/machine.slice/machine-a\\x00b.scope", -ENOENT },
-	{ "/machine.slice/machine-\\x2e\\x2e.scope", -ENOENT },		/* ".." in disguise */
-	{ "/machine.slice/machine-a\\x2.scope", -ENOENT },
-	{ "/machine.slice/machine-.scope", -ENOENT },
-	{ "/lxc.payload.", -ENOENT },
-	{ "/lxc.payload...", -ENOENT },
-	{ "/lxc.payload.a b", -ENOENT },
-	{ "/lxc.payload.a\033[2J", -ENOENT },
-	{ "/lxc.payload.a\nb", -ENOENT },
-	{ "/:::", -ENOENT },
-	{ "/::", -ENOENT },
+	{"/user.slice/user-1000.slice/docker-" A ".slice", -ENOENT},
+	{"/system.slice/docker-" A ".service", -ENOENT},
+	{"/system.slice/docker-" A, -ENOENT},
+	{"/system.slice/evil.service/docker-" A ".scope", -ENOENT},
+	{"/user.slice/user-1000.slice/session-3.scope/docker-" A ".scope", -ENOENT},
+	{"/system.slice/xdocker-" A ".scope", -ENOENT},
+	{"/system.slice/docker-" A ".scope.d", -ENOENT},
+	{"/system.slice/docker-" A "0.scope", -ENOENT},
+	{"/docker/2895B90DD032DE3EEBD1A81DB7EC57373C58E2A6F2D1A2703BEA9D3784197356", -ENOENT},
+	{"/docker/895b90dd032de3eebd1a81db7ec57373c58e2a6f2d1a2703bea9d3784197356", -ENOENT},
+	{"/docker/" A "0", -ENOENT},
+	{"/docker/g895b90dd032de3eebd1a81db7ec57373c58e2a6f2d1a2703bea9d3784197356", -ENOENT},
+	{"/x.slice:evil:" A, -ENOENT},
+	{"/x.service:docker:" A, -ENOENT},
+	{"/a/b/lxc/web1", -ENOENT},
+	{"/my.slice/systemd-nspawn@x.service", -ENOENT},
+	{"/system.slice/machine-x.scope", -ENOENT},
+	{"/machine.slice/machine-a\\x2fb.scope", -ENOENT}, /* '/' in disguise */
+	{"/machine.slice/machine-a\\x00b.scope", -ENOENT},
+	{"/machine.slice/machine-\\x2e\\x2e.scope", -ENOENT}, /* ".." in disguise */
+	{"/machine.slice/machine-a\\x2.scope", -ENOENT},
+	{"/machine.slice/machine-.scope", -ENOENT},
+	{"/lxc.payload.", -ENOENT},
+	{"/lxc.payload...", -ENOENT},
+	{"/lxc.payload.a b", -ENOENT},
+	{"/lxc.payload.a\033[2J", -ENOENT},
+	{"/lxc.payload.a\nb", -ENOENT},
+	{"/:::", -ENOENT},
+	{"/::", -ENOENT},
 	/* no kernel's */
-	{ "", -EINVAL },
-	{ "docker/" A, -EINVAL },
-	{ "//docker/" A, -EINVAL },
-	{ "/docker//" A, -EINVAL },
-	{ "/docker/./" A, -EINVAL },
-	{ "/docker/../docker/" A, -EINVAL },
-	{ "/docker/" A "/..", -EINVAL },
+	{"", -EINVAL},
+	{"docker/" A, -EINVAL},
+	{"//docker/" A, -EINVAL},
+	{"/docker//" A, -EINVAL},
+	{"/docker/./" A, -EINVAL},
+	{"/docker/../docker/" A, -EINVAL},
+	{"/docker/" A "/..", -EINVAL},
 };
 
 static void test_good(void **state)
@@ -318,17 +318,17 @@ static void test_owner(void **state)
 		const char *path;
 		long owner;
 	} t[] = {
-		{ USER, 1000 },
-		{ USER "/x", 1000 },
-		{ "/user.slice/user-0.slice/user@0.service", 0 },
-		{ "/user.slice/user-1000.slice/session-3.scope", -1 },
-		{ "/user.slice/user-1000.slice", -1 },
-		{ "/x/user.slice/user-1000.slice/user@1000.service", -1 },
-		{ "/user.slice/user-1.slice/user@.service", -1 },
-		{ "/user.slice/user-1.slice/user@1x.service", -1 },
-		{ "/user.slice/user-1.slice/user@99999999999.service", -1 },
-		{ "/user.slice/user-1.slice/user@4294967296.service", -1 },
-		{ "user.slice", -1 },
+		{USER, 1000},
+		{USER "/x", 1000},
+		{"/user.slice/user-0.slice/user@0.service", 0},
+		{"/user.slice/user-1000.slice/session-3.scope", -1},
+		{"/user.slice/user-1000.slice", -1},
+		{"/x/user.slice/user-1000.slice/user@1000.service", -1},
+		{"/user.slice/user-1.slice/user@.service", -1},
+		{"/user.slice/user-1.slice/user@1x.service", -1},
+		{"/user.slice/user-1.slice/user@99999999999.service", -1},
+		{"/user.slice/user-1.slice/user@4294967296.service", -1},
+		{"user.slice", -1},
 	};
 
 	(void)state;
@@ -338,8 +338,8 @@ static void test_owner(void **state)
 
 static void test_safe_id(void **state)
 {
-	static const char *const no[] = { "", ".", "..", "a/b", "../x", "/", "a b", "a\n", "a\\b",
-					  "\x80" };
+	static const char *const no[] = {"",  ".",   "..",  "a/b",  "../x",
+					 "/", "a b", "a\n", "a\\b", "\x80"};
 	char lots[130];
 
 	(void)state;

@@ -54,9 +54,13 @@ static void wrong_lengths_fail(void **state)
 
 static void try_ref(size_t offset, size_t size)
 {
-	const struct { unsigned int off, len; bool good; } cases[] = {
-		{0, 0, true}, {65535, 0, true}, {size, 4, true}, {size + 3, 1, true}, {size, 5, false},
-		{size + 4, 1, false}, {size - 1, 1, false}, {0, 1, false}, {0, size + 4, false},
+	const struct {
+		unsigned int off, len;
+		bool good;
+	} cases[] = {
+		{0, 0, true},	       {65535, 0, true},     {size, 4, true},
+		{size + 3, 1, true},   {size, 5, false},     {size + 4, 1, false},
+		{size - 1, 1, false},  {0, 1, false},	     {0, size + 4, false},
 		{65535, 65535, false}, {size, 65535, false}, {65535, 1, false},
 	};
 
@@ -121,7 +125,7 @@ static void try_path(const char *walked, size_t len, __u32 flags, const char *wa
 	record_normalise(&rec);
 	expect(e->path, want);
 	assert_int_equal(record_check(&rec, rec.hdr.len), 0);
-	record_normalise(&rec);		/* once more changes nothing */
+	record_normalise(&rec); /* once more changes nothing */
 	expect(e->path, want);
 }
 
@@ -205,12 +209,13 @@ static void mount_points_are_prefixes(void **state)
 	record_normalise(&rec);
 	expect(e->mount, "/");
 
-	e = make(EV_file_open);		/* there is none */
+	e = make(EV_file_open); /* there is none */
 	e->path = ADD_WALK(&rec, "passwd\0etc");
 	record_normalise(&rec);
 	assert_int_equal(e->mount.len, 0);
 
-	e = make(EV_file_open);		/* a lie: the reference would lead into the header, or out of the record */
+	e = make(
+		EV_file_open); /* a lie: the reference would lead into the header, or out of the record */
 	ADD_STR(&rec, "tail");
 	e->mount = (struct ev_ref){8, 0};
 	record_normalise(&rec);

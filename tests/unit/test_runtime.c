@@ -18,19 +18,19 @@
 #include <unistd.h>
 #include "container/runtime.h"
 
-#define A "2895b90dd032de3eebd1a81db7ec57373c58e2a6f2d1a2703bea9d3784197356"
-#define B "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
-#define POD "2a1b3c4d-0e5f-4a6b-8c7d-9e0f1a2b3c4d"
-#define POD_ "2a1b3c4d_0e5f_4a6b_8c7d_9e0f1a2b3c4d"
-#define POD_PATH "/kubepods.slice/kubepods-pod" POD_ ".slice/"
-#define TASKS "/run/containerd/io.containerd.runtime.v2.task"
+#define A	   "2895b90dd032de3eebd1a81db7ec57373c58e2a6f2d1a2703bea9d3784197356"
+#define B	   "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define POD	   "2a1b3c4d-0e5f-4a6b-8c7d-9e0f1a2b3c4d"
+#define POD_	   "2a1b3c4d_0e5f_4a6b_8c7d_9e0f1a2b3c4d"
+#define POD_PATH   "/kubepods.slice/kubepods-pod" POD_ ".slice/"
+#define TASKS	   "/run/containerd/io.containerd.runtime.v2.task"
 #define DOCKER_RUN "/run/docker/runtime-runc/moby/"
 
 struct host {
 	char root[64];
 	struct runtime_paths paths;
 	struct container_info info;
-	long user;		/* somebody who is not the system */
+	long user; /* somebody who is not the system */
 };
 
 static int setup(void **state)
@@ -143,29 +143,30 @@ static const struct container_mount *mount_at(const struct container_info *info,
 	return NULL;
 }
 
-#define CONFIG_V2(id) "{\"ID\":\"" id "\",\"Name\":\"/web\",\"Image\":\"sha256:feed\"," \
-	"\"State\":{\"Running\":true,\"Pid\":42}," \
-	"\"Config\":{\"Image\":\"nginx:1.25\",\"User\":\"www\",\"Hostname\":\"h\"," \
-	"\"Labels\":{\"a\":\"b\",\"io.kubernetes.pod.name\":\"p\"}}," \
-	"\"NetworkSettings\":{\"Networks\":{\"front\":{},\"back\":{}}}," \
-	"\"MountPoints\":{\"/data\":{\"Destination\":\"/data\",\"Source\":\"/v/vol/_data\"," \
-	"\"Name\":\"vol\",\"Type\":\"volume\",\"RW\":true},\"/b\":{\"Destination\":\"/b\"," \
+#define CONFIG_V2(id)                                                                              \
+	"{\"ID\":\"" id "\",\"Name\":\"/web\",\"Image\":\"sha256:feed\","                          \
+	"\"State\":{\"Running\":true,\"Pid\":42},"                                                 \
+	"\"Config\":{\"Image\":\"nginx:1.25\",\"User\":\"www\",\"Hostname\":\"h\","                \
+	"\"Labels\":{\"a\":\"b\",\"io.kubernetes.pod.name\":\"p\"}},"                              \
+	"\"NetworkSettings\":{\"Networks\":{\"front\":{},\"back\":{}}},"                           \
+	"\"MountPoints\":{\"/data\":{\"Destination\":\"/data\",\"Source\":\"/v/vol/_data\","       \
+	"\"Name\":\"vol\",\"Type\":\"volume\",\"RW\":true},\"/b\":{\"Destination\":\"/b\","        \
 	"\"Source\":\"/tmp\",\"Name\":\"\",\"Type\":\"bind\",\"RW\":false}}}"
 
-#define STATE(id, cgroups) \
-	"{\"id\":\"" id "\",\"init_process_pid\":42,\"init_process_start\":777," \
-	"\"config\":{\"rootfs\":\"/r\",\"readonlyfs\":true,\"hostname\":\"h2\"," \
-	"\"capabilities\":{\"Bounding\":[\"CAP_CHOWN\",\"CAP_BPF\",\"CAP_NONSENSE\",7]}," \
-	"\"labels\":[\"x=y=z\",\"bundle=/b/" id "\",\"bad\"],\"seccomp\":null}," \
+#define STATE(id, cgroups)                                                                         \
+	"{\"id\":\"" id "\",\"init_process_pid\":42,\"init_process_start\":777,"                   \
+	"\"config\":{\"rootfs\":\"/r\",\"readonlyfs\":true,\"hostname\":\"h2\","                   \
+	"\"capabilities\":{\"Bounding\":[\"CAP_CHOWN\",\"CAP_BPF\",\"CAP_NONSENSE\",7]},"          \
+	"\"labels\":[\"x=y=z\",\"bundle=/b/" id "\",\"bad\"],\"seccomp\":null},"                   \
 	"\"cgroup_paths\":{" cgroups "}}"
 
-#define BUNDLE \
-	"{\"ociVersion\":\"1.0.2\",\"process\":{\"user\":{\"uid\":5,\"gid\":6}}," \
-	"\"root\":{\"path\":\"rootfs\"},\"hostname\":\"h3\",\"annotations\":{\"note\":\"n\"}," \
-	"\"mounts\":[{\"destination\":\"/proc\",\"type\":\"proc\",\"source\":\"proc\"}," \
-	"{\"destination\":\"/m\",\"type\":\"none\",\"source\":\"/s\"," \
-	"\"options\":[\"rbind\",\"ro\"]}," \
-	"{\"destination\":\"/etc/hosts\",\"type\":\"bind\",\"source\":\"/x\"}]," \
+#define BUNDLE                                                                                     \
+	"{\"ociVersion\":\"1.0.2\",\"process\":{\"user\":{\"uid\":5,\"gid\":6}},"                  \
+	"\"root\":{\"path\":\"rootfs\"},\"hostname\":\"h3\",\"annotations\":{\"note\":\"n\"},"     \
+	"\"mounts\":[{\"destination\":\"/proc\",\"type\":\"proc\",\"source\":\"proc\"},"           \
+	"{\"destination\":\"/m\",\"type\":\"none\",\"source\":\"/s\","                             \
+	"\"options\":[\"rbind\",\"ro\"]},"                                                         \
+	"{\"destination\":\"/etc/hosts\",\"type\":\"bind\",\"source\":\"/x\"}],"                   \
 	"\"linux\":{\"seccomp\":{}}}"
 
 static void put_docker(const struct host *h, const char *data_root)
@@ -545,7 +546,7 @@ static void test_rootless(void **state)
 
 static void test_hostile_arguments(void **state)
 {
-	static const char *const ids[] = { "", ".", "..", "../x", "a/b", "/etc", "a b", "a\n" };
+	static const char *const ids[] = {"", ".", "..", "../x", "a/b", "/etc", "a b", "a\n"};
 	struct host *h = *state;
 	char path[5000];
 
@@ -566,8 +567,18 @@ static void test_hostile_arguments(void **state)
 static void test_hostile_files(void **state)
 {
 	static const char *const texts[] = {
-		"", "{", "null", "7", "\"x\"", "[]", "{}", "{\"ID\":7}", "{\"ID\":\"" B "\"}",
-		"{\"ID\":\"" A "\"", "\xff\xfe", "{\"ID\":null,\"State\":[]}",
+		"",
+		"{",
+		"null",
+		"7",
+		"\"x\"",
+		"[]",
+		"{}",
+		"{\"ID\":7}",
+		"{\"ID\":\"" B "\"}",
+		"{\"ID\":\"" A "\"",
+		"\xff\xfe",
+		"{\"ID\":null,\"State\":[]}",
 	};
 	static const char config[] = "/var/lib/docker/containers/" A "/config.v2.json";
 	struct host *h = *state;
@@ -669,7 +680,7 @@ static int note(const struct container_info *info, void *arg)
 static void test_list(void **state)
 {
 	struct host *h = *state;
-	struct listed l = { .n = 0 };
+	struct listed l = {.n = 0};
 	char text[256];
 
 	assert_int_equal(runtime_list(&h->paths, note, &l), 0);
@@ -696,7 +707,7 @@ static void test_list(void **state)
 	assert_string_equal(l.ids[2], "web");
 	assert_string_equal(l.ids[3], "deb");
 	assert_string_equal(l.ids[4], "mine");
-	l = (struct listed){ .stop_at = 2 };
+	l = (struct listed){.stop_at = 2};
 	assert_int_equal(runtime_list(&h->paths, note, &l), -E2BIG);
 	assert_int_equal(l.n, 2);
 }

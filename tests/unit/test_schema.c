@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include "columns.h"
 #include "events_doc.h"
-#include "../../src/names.h"	/* include/ has one of that name, too */
+#include "../../src/names.h" /* include/ has one of that name, too */
 #include "records.h"
 
 static void fields_lie_in_their_struct_without_overlap(void **state)
@@ -34,7 +34,8 @@ static void offsets_are_the_compilers(void **state)
 {
 	(void)state;
 	assert_int_equal(field_of(EV_file_open, "err")->offset, offsetof(struct ev_file_open, err));
-	assert_int_equal(field_of(EV_process_exec, "argv")->offset, offsetof(struct ev_process_exec, argv));
+	assert_int_equal(field_of(EV_process_exec, "argv")->offset,
+			 offsetof(struct ev_process_exec, argv));
 	assert_int_equal(event_descs[EV_tcp_close].size, sizeof(struct ev_tcp_close));
 	assert_true(event_descs[EV_file_io].counter && !event_descs[EV_file_open].counter);
 	assert_int_equal(field_of(EV_file_io, "reads")->role, ROLE_SUM);
@@ -57,7 +58,8 @@ static void keys_nest(void **state)
 			for (unsigned int j = 0; j < cols->nr; j++) {
 				const char *b = cols->col[j].key;
 
-				if (i != j && !strncmp(a, b, strlen(a)) && (b[strlen(a)] == '.' || !b[strlen(a)]))
+				if (i != j && !strncmp(a, b, strlen(a)) &&
+				    (b[strlen(a)] == '.' || !b[strlen(a)]))
 					fail_msg("%s: %s and %s", event_descs[t].name, a, b);
 			}
 		}
@@ -74,9 +76,11 @@ static void a_key_has_one_type(void **state)
 				const struct field_desc *f = &event_descs[t].fields[i], *g;
 
 				g = f->key ? field_by_key(&event_descs[u], f->key) : NULL;
-				if (g && g->type != f->type && type_descs[g->type].size != type_descs[f->type].size)
-					fail_msg("%s is %s in %s and %s in %s", f->key, type_descs[f->type].name,
-						 event_descs[t].name, type_descs[g->type].name, event_descs[u].name);
+				if (g && g->type != f->type &&
+				    type_descs[g->type].size != type_descs[f->type].size)
+					fail_msg("%s is %s in %s and %s in %s", f->key,
+						 type_descs[f->type].name, event_descs[t].name,
+						 type_descs[g->type].name, event_descs[u].name);
 			}
 }
 
@@ -90,8 +94,10 @@ static void events_are_found_by_name(void **state)
 	assert_string_equal(event_nearest("file.opne"), "file.open");
 	assert_string_equal(event_nearest("proces"), "process");
 	assert_non_null(event_nearest(""));
-	assert_non_null(event_nearest("a name that is longer than every name of an event and longer than the table too"));
-	assert_ptr_equal(field_by_key(&event_descs[EV_file_open], "file.path"), field_of(EV_file_open, "path"));
+	assert_non_null(event_nearest(
+		"a name that is longer than every name of an event and longer than the table too"));
+	assert_ptr_equal(field_by_key(&event_descs[EV_file_open], "file.path"),
+			 field_of(EV_file_open, "path"));
 	assert_null(field_by_key(&event_descs[EV_file_open], "file"));
 }
 
@@ -121,7 +127,7 @@ static void system_calls_have_names(void **state)
 	assert_string_equal(name_syscall(syscall_number(EV_ABI_NATIVE, "openat")), "openat");
 	assert_int_equal(syscall_number(EV_ABI_NATIVE, "mseal"), 462);
 	assert_string_equal(name_syscall(469), "file_setattr");
-	assert_string_equal(name_syscall(469), "file_setattr");	/* from the cache */
+	assert_string_equal(name_syscall(469), "file_setattr"); /* from the cache */
 	assert_int_equal(syscall_number(EV_ABI_NATIVE, "no_such_call"), -1);
 	assert_int_equal(syscall_number(7, "openat"), -1);
 	assert_null(name_syscall(999));

@@ -100,7 +100,8 @@ static void rows_have_the_columns_of_the_head(void **state)
 			if (!row)
 				assert_string_equal(c, cols->col[i].key);
 			else if (!strcmp(cols->col[i].key, "file.path"))
-				assert_string_equal(c, row == 1 ? "/a,\"b\"\\r\\n\\uf7ff c " : "/plain");
+				assert_string_equal(c, row == 1 ? "/a,\"b\"\\r\\n\\uf7ff c "
+								: "/plain");
 			else if (!strcmp(cols->col[i].key, "process.comm"))
 				assert_string_equal(c, "a,b");
 			else if (!strcmp(cols->col[i].key, "error"))

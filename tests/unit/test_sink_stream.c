@@ -30,8 +30,11 @@ static char got[1 << 20];
 
 static struct record record(void)
 {
-	return (struct record){.hdr = &rec.hdr, .desc = &event_descs[rec.hdr.type], .container = &web,
-			       .process = &nginx, .wall = 1700000000123456789ULL};
+	return (struct record){.hdr = &rec.hdr,
+			       .desc = &event_descs[rec.hdr.type],
+			       .container = &web,
+			       .process = &nginx,
+			       .wall = 1700000000123456789ULL};
 }
 
 static void begin(enum ev_type type)
@@ -43,7 +46,7 @@ static void begin(enum ev_type type)
 	rec.hdr.ppid = 99;
 	rec.hdr.uid = 33;
 	rec.hdr.gid = 34;
-	memcpy(rec.hdr.comm, "nginx: worker 16", EV_COMM_LEN);	/* all 16 bytes, no NUL */
+	memcpy(rec.hdr.comm, "nginx: worker 16", EV_COMM_LEN); /* all 16 bytes, no NUL */
 }
 
 static void make_open(void)
@@ -103,7 +106,8 @@ static void a_json_line_in_full(void **state)
 	e->path = ADD_STR(&rec, "/a");
 	e->target = ADD_STR(&rec, "/b");
 	e->target_flags = PATH_ARGUMENT;
-	assert_string_equal(line_of(sink_jsonl_new(dup(fd)), fd),
+	assert_string_equal(
+		line_of(sink_jsonl_new(dup(fd)), fd),
 		"{\"schema_version\":1,\"time\":\"2023-11-14T22:13:20.123456789Z\",\"event\":\"file.rename\",\"phase\":\"run\","
 		"\"container\":{\"id\":\"" ID "\",\"name\":\"web\"},"
 		"\"process\":{\"pid\":100,\"tid\":101,\"vpid\":7,\"parent_pid\":99,\"user\":{\"id\":33},\"group\":{\"id\":34},"
@@ -127,7 +131,7 @@ static void json_nests_whatever_is_absent(void **state)
 	assert_string_equal(str_at(json, "error"), "ENOENT");
 	cJSON_Delete(json);
 
-	begin(EV_tcp_accept);		/* nobody's */
+	begin(EV_tcp_accept); /* nobody's */
 	rec.hdr.flags = EV_F_NOPROC;
 	json = json_line();
 	assert_null(at(json, "process.pid"));
@@ -162,15 +166,19 @@ static void every_event_makes_a_line(void **state)
 
 			begin(t);
 			if (full) {
-				memset(rec.bytes + sizeof(rec.hdr), 1, event_descs[t].size - sizeof(rec.hdr));
+				memset(rec.bytes + sizeof(rec.hdr), 1,
+				       event_descs[t].size - sizeof(rec.hdr));
 				tail = ADD_WALK(&rec, "one\0t\x1bwo\"\xff");
 				for (unsigned int i = 0; i < event_descs[t].nr_fields; i++) {
 					const struct field_desc *f = &event_descs[t].fields[i];
 
-					if (f->type == FT_str || f->type == FT_path || f->type == FT_strv)
+					if (f->type == FT_str || f->type == FT_path ||
+					    f->type == FT_strv)
 						memcpy(rec.bytes + f->offset, &tail, sizeof(tail));
 					if (f->type == FT_sysargs)
-						memset(rec.bytes + f->offset + offsetof(struct ev_sysargs, s), 0, 2 * sizeof(tail));
+						memset(rec.bytes + f->offset +
+							       offsetof(struct ev_sysargs, s),
+						       0, 2 * sizeof(tail));
 				}
 			}
 			assert_int_equal(record_check(&rec, rec.hdr.len), 0);
@@ -178,9 +186,12 @@ static void every_event_makes_a_line(void **state)
 			assert_true(harmless(got, strlen(got) - 1));
 			for (unsigned int i = 0; full && i < event_descs[t].nr_fields; i++)
 				if (event_descs[t].fields[i].key) {
-					const char *last = strrchr(event_descs[t].fields[i].key, '.');
+					const char *last =
+						strrchr(event_descs[t].fields[i].key, '.');
 
-					assert_non_null(strstr(got, last ? last + 1 : event_descs[t].fields[i].key));
+					assert_non_null(
+						strstr(got, last ? last + 1
+								 : event_descs[t].fields[i].key));
 				}
 		}
 }
@@ -194,7 +205,8 @@ static void text_is_for_people(void **state)
 
 	(void)state;
 	make_open();
-	assert_string_equal(line_of(sink_text_new(dup(fd), false), fd),
+	assert_string_equal(
+		line_of(sink_text_new(dup(fd), false), fd),
 		"22:13:20.123 web          nginx: worker 16[100] file.open        "
 		"path=/etc/conf, \"old\" type=other open_flags=O_RDONLY|O_CLOEXEC mode=0000 descriptor=0 error=ENOENT\n");
 	close(fd);
@@ -224,11 +236,12 @@ static void colour_is_asked_for(void **state)
 	assert_non_null(strstr(got, "\\u001b[2Jevil\\n[100]"));
 	close(fd);
 	fd = memory();
-	for (const char *p = line_of(sink_text_new(dup(fd), true), fd); (p = strchr(p, '\033')); p++) {
+	for (const char *p = line_of(sink_text_new(dup(fd), true), fd); (p = strchr(p, '\033'));
+	     p++) {
 		escapes++;
 		offs += !strncmp(p, "\033[0m", 4);
 	}
-	assert_true(escapes > 4 && offs * 2 == escapes);	/* what is switched on is switched off */
+	assert_true(escapes > 4 && offs * 2 == escapes); /* what is switched on is switched off */
 	assert_non_null(strstr(got, "\033[31merror=ENOENT\033[0m"));
 	close(fd);
 }
@@ -249,7 +262,7 @@ static void a_reader_that_leaves_ends_it(void **state)
 	assert_int_equal(s->ops->event(s, &r), 0);
 	close(fds[0]);
 	assert_int_equal(s->ops->flush(s), -EPIPE);
-	assert_int_equal(s->ops->event(s, &r), -EPIPE);	/* from now on */
+	assert_int_equal(s->ops->event(s, &r), -EPIPE); /* from now on */
 	s->ops->free(s);
 }
 
