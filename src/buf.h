@@ -29,7 +29,7 @@ static inline void buf_add(struct buf *b, const void *data, size_t len)
 
 static inline void buf_char(struct buf *b, char c)
 {
-	if ((b->err || b->cap - b->len <= 1) && !buf_grow(b, 1))
+	if ((!b->data || b->err || b->cap - b->len <= 1) && !buf_grow(b, 1))
 		return;
 	b->data[b->len++] = c;
 	b->data[b->len] = 0;
