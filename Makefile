@@ -56,6 +56,7 @@ LIBRARY := $(filter-out $(addprefix $(BUILD)/src/,main.o loader.o source.o recor
 EXE := $(if $(SANITIZE),$(BUILD)/,)ebpfmon
 
 .DELETE_ON_ERROR:
+.SECONDARY:
 .PHONY: all
 all: $(EXE)
 

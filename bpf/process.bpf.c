@@ -200,11 +200,15 @@ static __always_inline __u32 exe_flags(struct file *f, struct inode *inode, __u6
  */
 static __always_inline bool exec_is_entry(struct task_struct *t, struct ev_cgroup *cg, __u32 exe)
 {
+	__u32 ns;
+
 	if (cg->flags & CG_RUN)
 		return true;
 	if (exe & EXE_MEMFD)
 		return false;
-	return BPF_CORE_READ(t, nsproxy, mnt_ns, ns.inum) != cfg.host_mnt_ns;
+	ns = BPF_CORE_READ(t, nsproxy, mnt_ns, ns.inum);
+	return ns != cfg.host_mnt_ns &&
+	       ns != BPF_CORE_READ(t, real_parent, nsproxy, mnt_ns, ns.inum);
 }
 
 static __always_inline void exec_argv(struct scratch *s, struct ev_process_exec *e,

@@ -119,9 +119,10 @@ suite_vm() {
 	local k
 	for k in ${KERNEL:-6.1 6.12}; do
 		# shellcheck disable=SC2086 # words
-		summed "vm-$k" tests/vm/run.sh --kernel "$k" --share "$PWD" --timeout 1200 -- \
+		summed "vm-$k" tests/vm/run.sh --kernel "$k" --share "$PWD" --timeout 1200 \
+			--env LIVE_SHARED=1 --env LIVE_START_TIMEOUT=90 --env LIVE_RUN_TIMEOUT=240 -- \
 			python3 tests/live/run.py --ebpfmon "$PWD/ebpfmon" --trigger "$PWD/$build/tests/trigger" \
-			--runtime "${VM_RUNTIMES:-run,runc}" ${VM_OPTIONS:-}
+			--runtime runc ${VM_OPTIONS:--k ^runc/(process|syscall|file|ipc|tcp)}
 	done
 }
 
