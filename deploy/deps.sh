@@ -9,7 +9,7 @@ test=("${build[@]}" libcmocka-dev libclang-rt-dev python3 python3-jsonschema str
 	busybox-static iproute2 perl sqlite3 git redis-server redis-tools nginx-light apache2-utils
 	openssl tar findutils shellcheck clang-format clang-tidy cppcheck codespell)
 # shellcheck disable=SC2034 # read by name, in main()
-vm=("${test[@]}" qemu-system-x86 mmdebstrap e2fsprogs cpio xz-utils zstd kmod)
+vm=("${test[@]}" qemu-system-x86 mmdebstrap e2fsprogs cpio xz-utils zstd lz4 kmod)
 
 missing() {
 	local p
