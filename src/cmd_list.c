@@ -38,19 +38,6 @@ static int list_events(enum list_format format)
 
 /* ---- containers ---- */
 
-static void no_mark(void *arg, __u64 cgroup, __u32 flags)
-{
-	(void)arg;
-	(void)cgroup;
-	(void)flags;
-}
-
-static void no_decided(void *arg, struct container *c)
-{
-	(void)arg;
-	(void)c;
-}
-
 struct facts {
 	unsigned int processes;
 	time_t since;
@@ -169,7 +156,7 @@ static int json_row(struct container *c, void *arg)
 
 static int list_containers(enum list_format format)
 {
-	struct container_select all = {.mark = no_mark, .decided = no_decided};
+	struct container_select all = {};
 	struct container_table *t = container_table_new(&all);
 	struct buf b = {};
 	cJSON *rows = cJSON_CreateArray();

@@ -27,11 +27,10 @@ int pipeline_init(struct pipeline *p)
 	return p->scratch && p->files && p->processes ? 0 : -ENOMEM;
 }
 
-static void backlog_drop(struct pipeline *p, struct backlog **at)
+static void backlog_drop(struct backlog **at)
 {
 	struct backlog *b = *at;
 
-	(void)p;
 	*at = b->next;
 	free(b);
 }
@@ -39,7 +38,7 @@ static void backlog_drop(struct pipeline *p, struct backlog **at)
 void pipeline_exit(struct pipeline *p)
 {
 	while (p->backlogs)
-		backlog_drop(p, &p->backlogs);
+		backlog_drop(&p->backlogs);
 	file_names_free(p->files);
 	process_table_free(p->processes);
 	free(p->scratch);

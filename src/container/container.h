@@ -28,7 +28,6 @@ struct container {
 	int exit_code; /* of the first process; -1 until known */
 	int exit_signal;
 	bool existing; /* was running before recording started */
-	void *report; /* the report sink's own state for it */
 };
 
 /* What to call it: its name, or the first 12 characters of its id. */

@@ -144,13 +144,20 @@ static bool wanted(const struct container_table *t, const struct container *c)
 	return false;
 }
 
+static void mark(const struct container_table *t, __u64 cgroup, __u32 flags)
+{
+	if (t->sel.mark)
+		t->sel.mark(t->sel.arg, cgroup, flags);
+}
+
 static void decide(struct container_table *t, struct container *c, enum container_state state)
 {
 	if (c->state != CT_UNDECIDED)
 		return;
 	c->state = state;
-	t->sel.mark(t->sel.arg, c->cgroup, state == CT_IGNORED ? CG_IGNORED : CG_DECIDED);
-	t->sel.decided(t->sel.arg, c);
+	mark(t, c->cgroup, state == CT_IGNORED ? CG_IGNORED : CG_DECIDED);
+	if (t->sel.decided)
+		t->sel.decided(t->sel.arg, c);
 }
 
 /* Asks the runtimes' records. Takes over the id they give: a cgroup's name need not be it. */
@@ -246,7 +253,7 @@ struct container *container_table_add(struct container_table *t, __u64 id, const
 	c->runtime = "ebpfmon";
 	c->info.name = strdup(name);
 	c->state = CT_WATCHED;
-	t->sel.mark(t->sel.arg, id, CG_RUN | CG_DECIDED);
+	mark(t, id, CG_RUN | CG_DECIDED);
 	return c;
 }
 
@@ -367,7 +374,7 @@ static void scan_one(struct scan *s, __u64 id, const char *path, struct containe
 		decide(s->t, c, wanted(s->t, c) ? CT_WATCHED : CT_IGNORED);
 	} else if (above && above->state == CT_WATCHED) {
 		n->container = above;
-		s->t->sel.mark(s->t->sel.arg, id, CG_DECIDED);
+		mark(s->t, id, CG_DECIDED);
 	}
 }
 

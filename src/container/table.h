@@ -15,9 +15,9 @@ struct container_select {
 	const char *const *patterns; /* id, id prefix, name, cgroup name, or glob of these */
 	unsigned int nr; /* 0: every container */
 	struct runtime_paths runtimes;
-	/* Tells the kernel side about a cgroup: enum ev_cgroup_flags. */
+	/* Tells the kernel side about a cgroup: enum ev_cgroup_flags. NULL: nobody to tell. */
 	void (*mark)(void *arg, __u64 cgroup, __u32 flags);
-	/* Lets the owner know that an undecided container was decided. */
+	/* Lets the owner know that an undecided container was decided. NULL: needs not know. */
 	void (*decided)(void *arg, struct container *c);
 	void *arg;
 };
