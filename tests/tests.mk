@@ -22,7 +22,7 @@ $(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(SOURCES) | $(SKELETONS)
 $(TRIGGER): $(wildcard tests/triggers/*.c tests/triggers/*.h)
 	$(call say,TRIGGER,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) -static -O1 -g -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -o $@ $(filter %.c,$^) -lpthread
+	$(Q)$(CC) -static -O1 -g -std=gnu11 -Wall -Wextra -o $@ $(filter %.c,$^) -lpthread
 
 BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/tests/bench/%,$(wildcard tests/bench/*.c))
 
