@@ -25,6 +25,7 @@ struct hook {
 	const char *calls; /* of HOOK_SYSCALLS: native names */
 	const char *doc;
 	const char *map; /* of HOOK_ITERATOR: what it goes over, when that is a map */
+	const char *first; /* of a second program: whose missed runs it takes over */
 };
 
 struct object_row {
@@ -42,13 +43,15 @@ static const struct object_row object_rows[] = {
 static const struct hook hooks[] = {
 #define OBJECT(name)
 #define TRACEPOINT(subsystem, program, doc)                                                        \
-	{HOOK_TRACEPOINT, EVS_##subsystem, #program, NULL, doc, NULL},
+	{HOOK_TRACEPOINT, EVS_##subsystem, #program, NULL, doc, NULL, NULL},
+#define SECOND(subsystem, program, first, doc)                                                     \
+	{HOOK_TRACEPOINT, EVS_##subsystem, #program, NULL, doc, NULL, #first},
 #define SYSCALLS(subsystem, program, calls, doc)                                                   \
-	{HOOK_SYSCALLS, EVS_##subsystem, #program, calls, doc, NULL},
+	{HOOK_SYSCALLS, EVS_##subsystem, #program, calls, doc, NULL, NULL},
 #define ITERATOR(subsystem, program, doc)                                                          \
-	{HOOK_ITERATOR, EVS_##subsystem, #program, NULL, doc, NULL},
+	{HOOK_ITERATOR, EVS_##subsystem, #program, NULL, doc, NULL, NULL},
 #define FINAL_ITERATOR(subsystem, program, map, doc)                                               \
-	{HOOK_ITERATOR, EVS_##subsystem, #program, NULL, doc, #map},
+	{HOOK_ITERATOR, EVS_##subsystem, #program, NULL, doc, #map, NULL},
 #include "hooks.def"
 };
 
@@ -458,6 +461,24 @@ void loader_detach(struct loader *l)
 	for (size_t i = 0; i < NR_HOOKS; i++) {
 		bpf_link__destroy(l->links[i]);
 		l->links[i] = NULL;
+	}
+}
+
+void loader_count_missed(struct loader *l)
+{
+	for (size_t i = 0; i < NR_HOOKS; i++) {
+		const struct bpf_program *p = find_program(l, hooks[i].program);
+		struct bpf_prog_info info = {};
+		__u32 len = sizeof(info);
+
+		if (p && !bpf_obj_get_info_by_fd(bpf_program__fd(p), &info, &len))
+			l->coverage[i].missed = info.recursion_misses;
+	}
+	for (size_t i = 0; i < NR_HOOKS; i++) {
+		struct coverage *first = hooks[i].first ? coverage_of(l, hooks[i].first) : NULL;
+
+		if (first && l->coverage[i].active)
+			first->missed = 0;
 	}
 }
 

@@ -27,6 +27,13 @@ int loader_attach(struct loader *l);
 void loader_detach(struct loader *l);
 void loader_close(struct loader *l);
 
+/*
+ * Notes in the coverage how often the kernel left a program out because it, or another instance of
+ * it, was under way on that CPU (bpf_prog_info.recursion_misses, 5.12+). Where programs can be
+ * preempted (7.x) that costs records of whoever ran meanwhile.
+ */
+void loader_count_missed(struct loader *l);
+
 /* Rows of hooks.def with what became of them. */
 const struct coverage *loader_coverage(const struct loader *l, unsigned int *nr);
 

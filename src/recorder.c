@@ -482,6 +482,14 @@ static int warn_lost(struct recorder *r)
 			log_warn("lost: %llu records of %s (a bigger --buffer helps)",
 				 r->session.lost[i], event_descs[i].name);
 	}
+	for (unsigned int i = 0; i < r->session.nr_coverage; i++) {
+		const struct coverage *c = &r->session.coverage[i];
+
+		total += c->missed;
+		if (c->missed)
+			log_warn("lost: the kernel left out %llu runs of %s (%s)", c->missed,
+				 c->program, c->doc);
+	}
 	if (r->pipeline.bad)
 		log_warn("%llu malformed records", r->pipeline.bad);
 	return total > 0;
@@ -504,6 +512,7 @@ int recorder_finish(struct recorder *r, const char *why)
 	r->session.end = r->session.end_boot + r->pipeline.boot_to_wall;
 	if (why)
 		r->session.end_reason = why;
+	loader_count_missed(r->loader);
 	r->session.coverage = loader_coverage(r->loader, &r->session.nr_coverage);
 	source_lost(r->source, r->session.lost);
 	r->session.lost_other = r->pipeline.bad;

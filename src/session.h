@@ -14,6 +14,7 @@ struct coverage {
 	const char *hook; /* "tp_btf/sched_process_exec", "sys_exit: open openat" */
 	const char *doc; /* what it gives */
 	bool active;
+	__u64 missed; /* runs that the kernel left out, on whatever task of the host */
 	char reason[160]; /* why not, and what that costs */
 };
 

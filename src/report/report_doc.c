@@ -21,13 +21,22 @@ static const char *const partial_names[] = {
 	"lost_records",	      "missing_coverage", "folded",
 };
 
+static __u64 total_missed(const struct session *end)
+{
+	__u64 sum = 0;
+
+	for (unsigned int i = 0; i < end->nr_coverage; i++)
+		sum += end->coverage[i].missed;
+	return sum;
+}
+
 static __u64 total_lost(const struct session *end)
 {
 	__u64 sum = end->lost_other;
 
 	for (unsigned int i = 0; i < EV__MAX; i++)
 		sum += end->lost[i];
-	return sum;
+	return sum + total_missed(end);
 }
 
 __u64 report_folded(const struct report *rep)
@@ -233,6 +242,7 @@ static void coverage_json(struct jw *j, const struct session *end)
 		jw_str_if(j, "gives", c->doc);
 		jw_bool(j, "active", c->active);
 		jw_true_if(j, "missing", is_missing(c, end));
+		jw_u64_if(j, "missed", c->missed);
 		if (!c->active)
 			jw_bytes(j, "reason", c->reason, strnlen(c->reason, sizeof(c->reason)));
 		jw_end(j);
@@ -245,6 +255,7 @@ static void lost_json(struct jw *j, const struct session *end)
 	jw_object(j, "lost", JSON_INLINE);
 	jw_u64(j, "total", total_lost(end));
 	jw_u64(j, "other", end->lost_other);
+	jw_u64(j, "missed", total_missed(end));
 	jw_object(j, "events", JSON_INLINE);
 	for (unsigned int i = 0; i < EV__MAX; i++)
 		jw_u64_if(j, event_descs[i].name, end->lost[i]);
