@@ -299,6 +299,7 @@ int BPF_PROG(file_io_exit, struct pt_regs *regs, long ret)
 	struct sys_call c;
 
 	sys_read(&c, regs);
+	sys_demultiplex(&c);
 	if (ev_enabled(EV_file_io)) {
 		io_ends(&ends, &c, ret);
 		for (int i = 0; i < 2; i++)

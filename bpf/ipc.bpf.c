@@ -296,6 +296,7 @@ __attribute__((noinline)) int channel_count(__u64 file, __u32 dir, __u64 bytes, 
 static __attribute__((noinline)) int sys_read_apart(struct sys_call *c, struct pt_regs *regs)
 {
 	sys_read(c, regs);
+	sys_demultiplex(c);
 	return 0;
 }
 
@@ -391,6 +392,7 @@ int BPF_PROG(ipc_unix_bind, struct pt_regs *regs, long ret)
 	struct sys_call c;
 
 	sys_read(&c, regs);
+	sys_demultiplex(&c);
 	unix_named(&c, EV_ipc_unix_bind, ret);
 	sys_next(ctx, EVS_ipc, c.nr);
 	return 0;
@@ -402,6 +404,7 @@ int BPF_PROG(ipc_unix_listen, struct pt_regs *regs, long ret)
 	struct sys_call c;
 
 	sys_read(&c, regs);
+	sys_demultiplex(&c);
 	unix_named(&c, EV_ipc_unix_listen, ret);
 	sys_next(ctx, EVS_ipc, c.nr);
 	return 0;
@@ -459,6 +462,7 @@ int BPF_PROG(ipc_unix_connect, struct pt_regs *regs, long ret)
 	struct sys_call c;
 
 	sys_read(&c, regs);
+	sys_demultiplex(&c);
 	if (c.nr == __NR_connect)
 		fds[0] = c.a[0];
 	else if (ret == 0) /* socketpair(2) */
@@ -496,6 +500,7 @@ int BPF_PROG(ipc_unix_accept, struct pt_regs *regs, long ret)
 	struct sys_call c;
 
 	sys_read(&c, regs);
+	sys_demultiplex(&c);
 	if (ret >= 0)
 		unix_accepted(ret);
 	sys_next(ctx, EVS_ipc, c.nr);
@@ -576,6 +581,12 @@ static __always_inline void sysv_shm_at(struct sysv_call *v, const struct sys_ca
 	at.start = current_start();
 	if (v->op == SYSVOP_SHMAT) {
 		at.addr = ret;
+		if (sys_is_multiplexed(c->abi, c->raw)) { /* ipc(2) returns it through memory */
+			__u32 low = 0;
+
+			bpf_probe_read_user(&low, sizeof(low), (void *)c->a[3]);
+			at.addr = low;
+		}
 		if (!sys_err(ret))
 			bpf_map_update_elem(&ipc_shm_at, &at, &v->id, BPF_ANY);
 		return;
@@ -660,6 +671,7 @@ int BPF_PROG(ipc_sysv_count, struct pt_regs *regs, long ret)
 	struct sys_call c;
 
 	sys_read(&c, regs);
+	sys_demultiplex(&c);
 	if (ev_enabled(EV_ipc_sysv) && !sys_restarts(ret)) {
 		sysv_read(&call, &c, ret);
 		sysv_count(&call, sys_err(ret));

@@ -26,10 +26,23 @@ struct {
 	__type(value, __u32);
 } compat_nr SEC(".maps");
 
+/*
+ * The i386 ABI has system calls that stand for many: socketcall(2) and ipc(2), whose first argument
+ * says which. Index: that argument, ipc's behind MULTIPLEXED_IPC; value as in compat_nr.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2 * MULTIPLEXED_IPC);
+	__type(key, __u32);
+	__type(value, __u32);
+} multiplexed_nr SEC(".maps");
+
 /* __NR_openat and so on: numbers of the native ABI, for programs that serve several calls. */
 #include <asm/unistd.h>
 
 /* The few numbers of the compat ABI that cannot wait for translation. */
+#define SOCKETCALL_send	   9 /* include/uapi/linux/net.h */
+#define SOCKETCALL_recv	   10
 #define COMPAT_exit	   1
 #define COMPAT_fork	   2
 #define COMPAT_execve	   11
@@ -40,11 +53,15 @@ struct {
 #if defined(__TARGET_ARCH_x86)
 #define COMPAT_umount	  22 /* without flags */
 #define COMPAT_old_mmap	  90 /* arguments in memory */
+#define COMPAT_socketcall 102
+#define COMPAT_ipc	  117
 #define COMPAT_exit_group 252
 #define COMPAT_execveat	  358
 #elif defined(__TARGET_ARCH_arm64)
 #define COMPAT_umount	  ~0u /* EABI has neither */
 #define COMPAT_old_mmap	  ~0u
+#define COMPAT_socketcall ~0u
+#define COMPAT_ipc	  ~0u
 #define COMPAT_exit_group 248
 #define COMPAT_execveat	  387
 #endif
@@ -134,6 +151,85 @@ __inline_always void sys_read(struct sys_call *c, struct pt_regs *regs)
 	c->a[5] = r.user_regs.regs[5];
 #endif
 	c->nr = sys_native(c->abi, c->raw);
+}
+
+/* The same of a call that stands for many: socketcall(2) or ipc(2), and its first argument. */
+__inline_always __u32 sys_multiplexed(__u32 raw, __u64 call)
+{
+	__u32 i =
+		raw == COMPAT_ipc ? MULTIPLEXED_IPC + (call & 0xffff) /* above: a version */ : call;
+	__u32 *nr = raw == COMPAT_ipc || call < MULTIPLEXED_IPC
+			    ? bpf_map_lookup_elem(&multiplexed_nr, &i)
+			    : NULL;
+
+	return nr && *nr ? *nr - 1 : EV_NR_SYSCALLS;
+}
+
+__inline_always bool sys_is_multiplexed(__u32 abi, __u32 raw)
+{
+	return abi == EV_ABI_COMPAT && (raw == COMPAT_socketcall || raw == COMPAT_ipc);
+}
+
+/* Arguments of ipc(2) (call, first, second, third, ptr, fifth) as the call takes them that it stands for. */
+__inline_always void sys_ipc_args(struct sys_call *c)
+{
+	__u64 first = c->a[1], second = c->a[2], third = c->a[3], ptr = c->a[4], fifth = c->a[5];
+
+	c->a[0] = first;
+	c->a[1] = second;
+	c->a[2] = third;
+	c->a[3] = ptr;
+	switch (c->nr) {
+	case __NR_semop:
+	case __NR_msgsnd:
+	case __NR_msgrcv:
+	case __NR_shmat: c->a[1] = ptr, c->a[2] = second, c->a[3] = third; break;
+	case __NR_semtimedop: c->a[1] = ptr, c->a[2] = second, c->a[3] = fifth; break;
+	case __NR_msgctl:
+	case __NR_shmctl: c->a[2] = ptr; break;
+	case __NR_shmdt: c->a[0] = ptr; break;
+	}
+}
+
+/* Arguments of socketcall(2): an array in memory. One by one, as the last may end a page. */
+__inline_always void sys_socketcall_args(struct sys_call *c)
+{
+	bool four = c->a[0] == SOCKETCALL_send || c->a[0] == SOCKETCALL_recv;
+	__u32 *at = (__u32 *)c->a[1];
+
+#pragma unroll
+	for (int i = 0; i < 6; i++) {
+		__u32 a = 0;
+
+		if (i < 4 || !four) /* send() and recv() have no address */
+			bpf_probe_read_user(&a, sizeof(a), at + i);
+		c->a[i] = a;
+	}
+}
+
+/* To be called behind sys_read() where a call may have come by way of socketcall(2) or ipc(2). */
+__inline_always void sys_demultiplex(struct sys_call *c)
+{
+	if (!sys_is_multiplexed(c->abi, c->raw))
+		return;
+	c->nr = sys_multiplexed(c->raw, c->a[0]);
+	if (c->raw == COMPAT_ipc)
+		sys_ipc_args(c);
+	else
+		sys_socketcall_args(c);
+}
+
+/* First argument of a call of the 32-bit ABI. */
+__inline_always __u32 sys_first_arg(struct pt_regs *regs)
+{
+#if defined(__TARGET_ARCH_x86)
+	__u64 bx = 0;
+
+	bpf_probe_read_kernel(&bx, sizeof(bx), &regs->bx);
+	return bx;
+#else
+	return 0; /* what needs it is i386's */
+#endif
 }
 
 /* Hands the exit to the next subsystem that wants this call. Does not return when there is one. */

@@ -284,7 +284,10 @@ int BPF_PROG(syscall_exit, struct pt_regs *regs, long ret)
 		call_count(t, sysnr, ret < 0 && ret > -4096 ? -ret : 0, ns);
 	if (cfg.trace_syscalls)
 		call_trace(regs, sysnr, ret, ns);
-	nr = sys_native(abi, nr);
+	if (sys_is_multiplexed(abi, nr))
+		nr = sys_multiplexed(nr, sys_first_arg(regs));
+	else
+		nr = sys_native(abi, nr);
 	if (nr >= 0 && nr < EV_NR_SYSCALLS)
 		bpf_tail_call(ctx, &sys_progs, nr);
 	return 0;

@@ -631,6 +631,7 @@ int BPF_PROG(tcp_connect, struct pt_regs *regs, long ret)
 	struct sys_call call;
 
 	sys_read(&call, regs);
+	sys_demultiplex(&call);
 	failing = bpf_map_lookup_elem(&tcp_failing, &tid);
 	if (failing) {
 		if (ret < 0)
@@ -681,6 +682,7 @@ int BPF_PROG(tcp_accept, struct pt_regs *regs, long ret)
 	struct sock *sk;
 
 	sys_read(&call, regs);
+	sys_demultiplex(&call);
 	sk = ret >= 0 ? fd_tcp(ret) : NULL;
 	if (sk)
 		accepted(sk);
@@ -715,6 +717,7 @@ int BPF_PROG(tcp_listen, struct pt_regs *regs, long ret)
 	__u16 protocol;
 
 	sys_read(&call, regs);
+	sys_demultiplex(&call);
 	sk = file_inet(fd_file(call.a[0]));
 	protocol = sk ? sock_protocol(sk) : 0;
 	/* a multipath listener takes plain connections as well: Go's servers ask for it */
@@ -1030,6 +1033,7 @@ int BPF_PROG(tcp_io, struct pt_regs *regs, long ret)
 	struct io_ends ends;
 
 	sys_read(&call, regs);
+	sys_demultiplex(&call);
 	io_ends(&ends, &call, ret);
 	datagram_end(&call, &ends.end[0], ret);
 	datagram_end(&call, &ends.end[1], ret);

@@ -3,8 +3,9 @@
 #ifndef EBPFMON_CONFIG_H
 #define EBPFMON_CONFIG_H
 
-#define EV_FILTER_MAX  8
-#define EV_NR_SYSCALLS 512 /* numbers of the native ABI stay below this */
+#define EV_FILTER_MAX	8
+#define MULTIPLEXED_IPC 32 /* socketcall(2) has fewer calls, ipc(2) as well */
+#define EV_NR_SYSCALLS	512 /* numbers of the native ABI stay below this */
 
 struct ev_config {
 	__u64 events[2]; /* bit per enum ev_type: wanted by a sink */

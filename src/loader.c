@@ -420,6 +420,55 @@ static void map_compat(const struct loader *l)
 	}
 }
 
+/* What socketcall(2) and ipc(2) stand for, by their first argument: linux/net.h, linux/ipc.h. */
+static const char *const multiplexed[2 * MULTIPLEXED_IPC] = {
+	[1] = "socket",
+	[2] = "bind",
+	[3] = "connect",
+	[4] = "listen",
+	[5] = "accept",
+	[6] = "getsockname",
+	[7] = "getpeername",
+	[8] = "socketpair",
+	[9] = "sendto",
+	[10] = "recvfrom",
+	[11] = "sendto",
+	[12] = "recvfrom",
+	[13] = "shutdown",
+	[14] = "setsockopt",
+	[15] = "getsockopt",
+	[16] = "sendmsg",
+	[17] = "recvmsg",
+	[18] = "accept4",
+	[19] = "recvmmsg",
+	[20] = "sendmmsg",
+	[MULTIPLEXED_IPC + 1] = "semop",
+	[MULTIPLEXED_IPC + 2] = "semget",
+	[MULTIPLEXED_IPC + 3] = "semctl",
+	[MULTIPLEXED_IPC + 4] = "semtimedop",
+	[MULTIPLEXED_IPC + 11] = "msgsnd",
+	[MULTIPLEXED_IPC + 12] = "msgrcv",
+	[MULTIPLEXED_IPC + 13] = "msgget",
+	[MULTIPLEXED_IPC + 14] = "msgctl",
+	[MULTIPLEXED_IPC + 21] = "shmat",
+	[MULTIPLEXED_IPC + 22] = "shmdt",
+	[MULTIPLEXED_IPC + 23] = "shmget",
+	[MULTIPLEXED_IPC + 24] = "shmctl",
+};
+
+static void map_multiplexed(const struct loader *l)
+{
+	int fd = loader_map(l, "multiplexed_nr");
+
+	for (__u32 i = 0; fd >= 0 && i < 2 * MULTIPLEXED_IPC; i++) {
+		int native = multiplexed[i] ? syscall_number(EV_ABI_NATIVE, multiplexed[i]) : -1;
+		__u32 value = native + 1;
+
+		if (value)
+			bpf_map_update_elem(fd, &i, &value, BPF_ANY);
+	}
+}
+
 /* ---- attaching ---- */
 
 static void attach_one(struct loader *l, size_t i)
@@ -447,6 +496,7 @@ int loader_attach(struct loader *l)
 {
 	chain_all(l);
 	map_compat(l);
+	map_multiplexed(l);
 	for (size_t i = 0; i < NR_HOOKS; i++) {
 		if (hooks[i].kind == HOOK_TRACEPOINT && !l->coverage[i].reason[0])
 			attach_one(l, i);

@@ -334,7 +334,8 @@ static void report(const char *name)
 }
 
 static const struct trigger *const tables[] = {
-	process_triggers, syscall_triggers, file_triggers, ipc_triggers, tcp_triggers,
+	process_triggers, syscall_triggers, file_triggers,
+	ipc_triggers,	  tcp_triggers,	    compat_triggers,
 };
 
 static const struct trigger *find(const char *name)
