@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: MIT
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* memmem() */
+#endif
 #include "container/cgroup_path.h"
 
 #include <errno.h>
@@ -126,7 +129,7 @@ struct walk {
 	struct span dir[3]; /* parent, its parent, and that one's; n == 0: the root */
 	bool kubepods; /* inside of Kubernetes' subtree */
 	const char *qos;
-	char pod_uid[64];
+	char pod_uid[65];
 	bool in_pod; /* the parent is a pod's cgroup */
 	bool found;
 };
@@ -373,13 +376,41 @@ static bool take_pod_slice(struct span v, struct walk *w)
 	return true;
 }
 
-/* Learn from a component that is no container what it says about Kubernetes. */
-static void note_kubernetes(struct walk *w, struct span c)
+/*
+ * A pod of podman's, whose id has 64 digits: PARENT-libpod_pod_ID.slice, or, without systemd,
+ * libpod_parent/ID.
+ */
+static bool take_podman_pod(const struct walk *w, struct span v, char *out)
+{
+	static const char mark[] = "libpod_pod_";
+
+	if (strip_suffix(&v, ".slice")) {
+		const char *at =
+			v.n > sizeof(mark) ? memmem(v.s, v.n, mark, sizeof(mark) - 1) : NULL;
+
+		if (!at)
+			return false;
+		at += sizeof(mark) - 1;
+		v = (struct span){at, v.n - (size_t)(at - v.s)};
+	} else if (!span_is(w->dir[0], "libpod_parent")) {
+		return false;
+	}
+	if (v.n != 64 || !all_hex(v.s, v.n))
+		return false;
+	memcpy(out, v.s, v.n);
+	out[v.n] = '\0';
+	return true;
+}
+
+/* Learn from a component that is no container what it says about pods. */
+static void note_pod(struct walk *w, struct span c)
 {
 	struct span v = c;
 	const char *qos;
 
 	w->in_pod = false;
+	if (take_podman_pod(w, c, w->pod_uid))
+		return;
 	if (span_is(c, "kubepods")) {
 		w->kubepods = true;
 		w->qos = NULL;
@@ -518,7 +549,7 @@ int cgroup_path_parse(const char *path, size_t len, struct cgroup_path *out)
 			/* what is inside has a tree, and pods, of its own */
 			w = (struct walk){.found = true};
 		} else {
-			note_kubernetes(&w, c);
+			note_pod(&w, c);
 		}
 		w.dir[2] = w.dir[1];
 		w.dir[1] = w.dir[0];
@@ -531,6 +562,31 @@ int cgroup_path_parse(const char *path, size_t len, struct cgroup_path *out)
 	best.owner_uid = cgroup_path_owner(path, len);
 	*out = best;
 	return 0;
+}
+
+int cgroup_path_unit(const char *path, size_t len, const char **unit, size_t *n)
+{
+	static const char *const types[] = {".service", ".scope", ".slice",
+					    ".socket",	".mount", ".swap"};
+	struct cgroup_path container;
+	struct span c = {NULL, 0}, v;
+	size_t pos = 0;
+
+	if (!well_formed(path, len) || !cgroup_path_parse(path, len, &container))
+		return -ENOENT;
+	while (next_component(path, len, &pos, &c))
+		;
+	/* systemd puts '_' before names that the kernel would take for its own files */
+	v = c;
+	if (v.n && v.s[0] == '_')
+		strip_prefix(&v, "_");
+	for (size_t i = 0; v.n && i < LEN(types); i++)
+		if (span_ends(v, types[i])) {
+			*unit = v.s;
+			*n = v.n;
+			return 0;
+		}
+	return -ENOENT;
 }
 
 long cgroup_path_owner(const char *path, size_t len)

@@ -24,7 +24,8 @@ struct cgroup_path {
 				 * "systemd-nspawn", "libvirt-lxc", "runc", "crun", "buildkit",
 				 * "garden", "mesos"; NULL when the path alone does not say */
 	char id[129]; /* 64 hex digits, or the name of an LXC/nspawn/runc container */
-	char pod_uid[64]; /* Kubernetes pod, in its form with dashes; else "" */
+	char pod_uid
+		[65]; /* Kubernetes pod, in its form with dashes, or podman's id of one; else "" */
 	const char *qos; /* static: "guaranteed", "burstable", "besteffort"; or NULL */
 	size_t depth_start; /* offset of the container's own component; parsing
 				 * path[0..depth_start) again gives the enclosing container */
@@ -43,6 +44,12 @@ struct cgroup_path {
  * CGROUP_PATH_MAX or longer). @out is untouched on failure.
  */
 int cgroup_path_parse(const char *path, size_t len, struct cgroup_path *out);
+
+/*
+ * Is the cgroup at @path that of a systemd unit of this host (and not of one in a container)? Its
+ * name, a piece of @path, goes to @unit and @n. 0, or -ENOENT.
+ */
+int cgroup_path_unit(const char *path, size_t len, const char **unit, size_t *n);
 
 /* The user whose delegated subtree (user@UID.service) holds @path, or -1. Never fails. */
 long cgroup_path_owner(const char *path, size_t len);

@@ -18,6 +18,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct cgroup_path cp, again;
 	char *path = malloc(size ? size : 1); /* exact size: ASan sees every overread */
+	const char *unit;
+	size_t n;
 	int err;
 
 	if (!path)
@@ -25,6 +27,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(path, data, size);
 	memset(&cp, 0xa5, sizeof(cp));
 	again = cp;
+	if (!cgroup_path_unit(path, size, &unit, &n)) {
+		check(n > 0 && unit > path && unit + n == path + size);
+		check(cgroup_path_parse(path, size, &cp) == -ENOENT);
+		memcpy(&cp, &again, sizeof(cp));
+	}
 	err = cgroup_path_parse(path, size, &cp);
 	check(err == 0 || err == -ENOENT || err == -EINVAL);
 	if (err) {

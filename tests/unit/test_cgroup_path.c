@@ -6,6 +6,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "container/cgroup_path.h"
 
@@ -46,6 +47,10 @@ static const struct good good[] = {
 	{"/docker/buildkit/" BUILD, "buildkit", BUILD, SYS},
 	{"/buildkit/" BUILD, "buildkit", BUILD, SYS},
 	{"/system.slice/buildkit-" BUILD ".scope", "buildkit", BUILD, SYS},
+	/* cgroup v1: the same below every controller, and systemd's own hierarchy */
+	{"/docker/" A "|/tasks", "docker", A, SYS},
+	{"/system.slice/containerd.service/docker/" A, "docker", A, SYS},
+	{"/user.slice/user-1000.slice/session-3.scope/" A, NULL, A, SYS},
 	/* rootless docker: his own manager's scope, his own word */
 	{USER "/user.slice/docker-" A ".scope", "docker", A, .owner = 1000},
 	{USER "/docker-" A ".scope", "docker", A, .owner = 1000},
@@ -94,11 +99,12 @@ static const struct good good[] = {
 	/* podman */
 	{"/machine.slice/libpod-" A ".scope", "podman", A, SYS},
 	{"/machine.slice/libpod-" A ".scope|/container", "podman", A, SYS},
-	{"/machine.slice/machine-libpod_pod_" B ".slice/libpod-" A ".scope", "podman", A, SYS},
+	{"/machine.slice/machine-libpod_pod_" B ".slice/libpod-" A ".scope", "podman", A, B, SYS},
 	{"/libpod_parent/libpod-" A, "podman", A, SYS},
-	{"/libpod_parent/" B "/libpod-" A, "podman", A, SYS}, /* B is the pod */
+	{"/libpod_parent/" B "/libpod-" A, "podman", A, B, SYS}, /* B is the pod */
+	{"/machine.slice/machine-libpod_pod_" B "0.slice/libpod-" A ".scope", "podman", A, SYS},
 	{USER "/user.slice/libpod-" A ".scope|/container", "podman", A, .owner = 1000},
-	{USER "/user.slice/user-libpod_pod_" B ".slice/libpod-" A ".scope", "podman", A,
+	{USER "/user.slice/user-libpod_pod_" B ".slice/libpod-" A ".scope", "podman", A, B,
 	 .owner = 1000},
 	{USER "/app.slice/web.service/libpod-payload-" A, "podman", A, .owner = 1000},
 	{"/system.slice/web.service/libpod-payload-" A, "podman", A, SYS},
@@ -198,6 +204,12 @@ static const struct bad bad[] = {
 	{"/lxc.payload.a b", -ENOENT},
 	{"/lxc.payload.a\033[2J", -ENOENT},
 	{"/lxc.payload.a\nb", -ENOENT},
+	{"/system.slice/docker-" A ".scope\n", -ENOENT},
+	{"/docker/" A "\n/x", -ENOENT},
+	{"/user.slice/user-1000.slice/user-docker-" A ".slice", -ENOENT},
+	{USER "/app.slice/docker-" A ".service", -ENOENT},
+	{"/system.slice/docker-" A ".scope ", -ENOENT},
+	{"/DOCKER/x", -ENOENT},
 	{"/:::", -ENOENT},
 	{"/::", -ENOENT},
 	/* no kernel's */
@@ -336,6 +348,69 @@ static void test_owner(void **state)
 		assert_int_equal(cgroup_path_owner(t[i].path, strlen(t[i].path)), t[i].owner);
 }
 
+/* A megabyte of path, of each kind that could make the parser work: refused for its length. */
+static void test_megabyte(void **state)
+{
+	static const char *const pieces[] = {
+		"/", "a", "/a", "/docker/" A, "/..", "x.slice:docker:", "/kubepods-kubepods-"};
+	const size_t size = 1 << 20;
+	char *path = malloc(size);
+	struct cgroup_path cp;
+	const char *unit;
+	size_t n;
+
+	(void)state;
+	assert_non_null(path);
+	for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
+		for (size_t j = 0, len = strlen(pieces[i]); j < size; j++)
+			path[j] = pieces[i][j % len];
+		path[0] = '/';
+		assert_int_equal(cgroup_path_parse(path, size, &cp), -EINVAL);
+		assert_int_equal(cgroup_path_owner(path, size), -1);
+		assert_int_equal(cgroup_path_unit(path, size, &unit, &n), -ENOENT);
+	}
+	free(path);
+}
+
+static void test_unit(void **state)
+{
+	static const struct {
+		const char *path, *unit;
+	} t[] = {
+		{"/system.slice/nginx.service", "nginx.service"},
+		{"/system.slice/system-getty.slice/getty@tty1.service", "getty@tty1.service"},
+		{"/system.slice", "system.slice"},
+		{"/user.slice/user-1000.slice/session-3.scope", "session-3.scope"},
+		{USER, "user@1000.service"},
+		{USER "/app.slice/web.service", "web.service"},
+		{"/system.slice/dbus.socket", "dbus.socket"},
+		{"/system.slice/var-lib.mount", "var-lib.mount"},
+		{"/system.slice/_cpu.service", "cpu.service"},
+		{"/lxc.payload.a/system.slice/nginx.service", NULL}, /* another systemd's */
+		{"/docker/" A "/x.service", NULL},
+		{"/system.slice/docker-" A ".scope", NULL}, /* a container */
+		{"/system.slice/nginx.service/worker", NULL},
+		{"/.service", NULL},
+		{"/", NULL},
+		{"/nginx", NULL},
+		{"nginx.service", NULL},
+		{"/a//nginx.service", NULL},
+		{"/system.slice/nginx.services", NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		const char *unit = NULL;
+		size_t n = 0;
+		int err = cgroup_path_unit(t[i].path, strlen(t[i].path), &unit, &n);
+
+		if (err != (t[i].unit ? 0 : -ENOENT))
+			fail_msg("%s: %d", t[i].path, err);
+		if (!err && (n != strlen(t[i].unit) || memcmp(unit, t[i].unit, n)))
+			fail_msg("%s: %.*s", t[i].path, (int)n, unit);
+	}
+}
+
 static void test_safe_id(void **state)
 {
 	static const char *const no[] = {"",  ".",   "..",  "a/b",  "../x",
@@ -362,6 +437,8 @@ int main(void)
 		cmocka_unit_test(test_deleted),
 		cmocka_unit_test(test_enclosing),
 		cmocka_unit_test(test_owner),
+		cmocka_unit_test(test_megabyte),
+		cmocka_unit_test(test_unit),
 		cmocka_unit_test(test_safe_id),
 	};
 
