@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* ebpfmon record: watch containers. */
+#include <errno.h>
 #include "commands.h"
 #include "recorder.h"
 
@@ -18,7 +19,8 @@ int cmd_record(int argc, char **argv)
 		while (recorder_turn(&r))
 			;
 		status = recorder_finish(&r, NULL);
-	}
+	} else if (err == -ENODEV || err == -ENOTUNIQ)
+		status = EXIT_CONTAINER;
 	recorder_close(&r);
 	return status;
 }

@@ -10,6 +10,7 @@ enum exit_status {
 	EXIT_USAGE = 2, /* the command line is wrong */
 	EXIT_FINDINGS = 3, /* a check found something */
 	EXIT_PARTIAL = 4, /* --strict: events were lost, or a program could not be loaded */
+	EXIT_CONTAINER = 5, /* no container is what --container means, or several are */
 	EXIT_RUN = 125, /* run: ebpfmon itself failed */
 	EXIT_INTERRUPTED = 130, /* SIGINT, and no report was asked for */
 };

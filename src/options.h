@@ -25,7 +25,7 @@ enum format { FORMAT_DEFAULT, FORMAT_REPORT, FORMAT_JSONL, FORMAT_CSV, FORMAT_TE
 enum color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 
 struct options {
-	struct string_list containers, comms, prefixes;
+	struct string_list containers, units, comms, prefixes;
 	struct number_list pids, uids, ports;
 	bool events[EV__MAX];
 	enum syscalls_mode syscalls;

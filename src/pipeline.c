@@ -15,6 +15,7 @@
 struct backlog {
 	struct backlog *next;
 	struct container *container;
+	__u32 lost[EV__MAX]; /* what did not fit */
 	size_t len, cap;
 	char data[];
 };
@@ -328,13 +329,40 @@ static void stop(struct pipeline *p, struct container *c, const struct ev_proces
 	p->wanted_stopped = true;
 }
 
+static void see(struct container *c, const struct ev_process_exec *x)
+{
+	c->seen = (struct container_seen){
+		.known = true,
+		.seccomp = x->seccomp,
+		.no_new_privs = x->no_new_privs,
+		.uid = x->euid,
+		.gid = x->egid,
+		.cap_effective = x->cap_effective,
+		.cap_bounding = x->cap_bounding,
+	};
+}
+
+/*
+ * systemd's own preparations are part of a service's life: nobody else would tell them. The kernel
+ * side hears of a unit only when its cgroup is there, and may have taken its first tasks for set-up.
+ */
+static void no_setup(const struct container *c, struct ev_hdr *hdr)
+{
+	if (!c->unit)
+		return;
+	hdr->flags &= ~EV_F_SETUP;
+	if (hdr->type == EV_process_exec && !c->started)
+		((struct ev_process_exec *)hdr)->entry = 1;
+}
+
 /* The first program executed in a container is its entry point, and its process the container's first. */
 static void follow_life(struct pipeline *p, struct container *c, const struct ev_hdr *hdr)
 {
 	if (hdr->type == EV_process_exec && ((const struct ev_process_exec *)hdr)->entry &&
 	    !c->started) {
-		container_table_entry(p->containers,
-				      c); /* its runtime has written its state by now */
+		/* its runtime has written its state by now */
+		container_table_entry(p->containers, c, hdr->time);
+		see(c, (const struct ev_process_exec *)hdr);
 		c->started = hdr->time;
 		c->init_pid = hdr->pid;
 		c->init_start = hdr->start;
@@ -344,11 +372,12 @@ static void follow_life(struct pipeline *p, struct container *c, const struct ev
 
 /* ---- a record's way ---- */
 
-static void dispatch(struct pipeline *p, struct container *c, const struct ev_hdr *hdr)
+static void dispatch(struct pipeline *p, struct container *c, struct ev_hdr *hdr)
 {
 	struct record r = record_of(p, c, hdr);
 	bool exits = hdr->type == EV_process_exit;
 
+	no_setup(c, hdr);
 	if (signal_doubled(p, c, hdr))
 		return;
 	r.process = process_table_record(p->processes, hdr);
@@ -377,15 +406,13 @@ static void backlog_add(struct pipeline *p, struct container *c, const struct ev
 
 	if (!b || b->len + need > b->cap) {
 		size_t cap = b ? b->cap * 2 : 65536;
-		struct backlog *grown;
+		struct backlog *grown = cap > BACKLOG_MAX ? NULL : realloc(b, sizeof(*b) + cap);
 
-		if (cap > BACKLOG_MAX) {
-			p->stray++;
-			return;
-		}
-		grown = realloc(b, sizeof(*b) + cap);
 		if (!grown) {
-			p->stray++;
+			if (b)
+				b->lost[hdr->type]++;
+			else
+				p->lost[hdr->type]++;
 			return;
 		}
 		if (!b)
@@ -405,11 +432,13 @@ void pipeline_decided(struct pipeline *p, struct container *c)
 		return;
 	*at = b->next; /* first: what it holds may be fed again */
 	for (size_t off = 0; c->state == CT_WATCHED && off < b->len;) {
-		const struct ev_hdr *hdr = (const void *)(b->data + off);
+		struct ev_hdr *hdr = (void *)(b->data + off);
 
 		off += (hdr->len + 7) & ~7u;
 		dispatch(p, c, hdr);
 	}
+	for (int i = 0; c->state == CT_WATCHED && i < EV__MAX; i++)
+		p->lost[i] += b->lost[i];
 	free(b);
 }
 
@@ -421,8 +450,14 @@ static void cgroup_event(struct pipeline *p, const struct ev_hdr *hdr)
 		const char *path = record_bytes(hdr, e->path, &len);
 
 		if (path)
-			container_table_create(p->containers, e->id, e->parent, path, len,
-					       hdr->time);
+			container_table_create(p->containers, &(struct cgroup_made){
+								      .id = e->id,
+								      .parent = e->parent,
+								      .path = path,
+								      .len = len,
+								      .by = (pid_t)hdr->pid,
+								      .now = hdr->time,
+							      });
 	}
 }
 
@@ -458,7 +493,7 @@ void pipeline_feed(struct pipeline *p, const void *data, size_t len)
 
 		if (copy)
 			memcpy(copy, hdr, hdr->len);
-		container_table_entry(p->containers, c);
+		container_table_entry(p->containers, c, hdr->time);
 		if (copy)
 			memcpy(hdr, copy, ((struct ev_hdr *)copy)->len);
 		free(copy);

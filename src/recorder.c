@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "clock.h"
 #include "commands.h"
+#include "container/select.h"
 #include "log.h"
 #include "names.h"
 #include "recorder.h"
@@ -137,27 +138,83 @@ static int add_name(struct container *c, void *arg)
 	return 0;
 }
 
+#define CANDIDATES_MAX 30
+
+/* One of those that a pattern may mean, in a line. */
+static int show_candidate(struct container *c, void *arg)
+{
+	const struct container_info *info = &c->info;
+	unsigned int *n = arg;
+
+	if (!c->known)
+		return 0;
+	if (++*n <= CANDIDATES_MAX)
+		log_error("  %-12.12s  %.64s  %.100s  %.20s%s%.64s%s%.64s",
+			  c->short_id[0] ? c->short_id : c->id, info->name ? info->name : "-",
+			  info->image ? info->image : "-", c->runtime ? c->runtime : "-",
+			  info->pod_name ? "  " : "",
+			  info->pod_namespace ? info->pod_namespace : "",
+			  info->pod_namespace && info->pod_name ? "/" : "",
+			  info->pod_name ? info->pod_name : "");
+	return 0;
+}
+
+static void show_rest(unsigned int n)
+{
+	if (n > CANDIDATES_MAX)
+		log_error("  and %u more (ebpfmon list containers)", n - CANDIDATES_MAX);
+}
+
 /* Says so, with every container on the host, whatever was asked for. */
-static int no_such_container(const struct options *o)
+static int no_such_container(const char *pattern)
 {
 	struct container_select all = {};
 	struct container_table *t = container_table_new(&all);
-	struct names there = {};
+	unsigned int n = 0;
 
+	log_error("no container matches '%s' (--wait waits for one to start); there are:", pattern);
 	if (t && container_table_scan(t, 0) == 0)
-		container_table_each(t, add_name, &there);
+		container_table_each(t, show_candidate, &n);
 	container_table_free(t);
-	log_error("no container matches '%s'; running: %s (--wait waits for one to start)",
-		  o->containers.v[0], there.nr ? there.text : "none");
-	return -ENOENT;
+	if (!n)
+		log_error("  none");
+	show_rest(n);
+	return -ENODEV;
 }
 
-static bool has_glob(const struct string_list *l)
+static int several_containers(struct recorder *r, unsigned int i)
 {
-	for (unsigned int i = 0; i < l->nr; i++)
-		if (strpbrk(l->v[i], "*?["))
-			return true;
-	return false;
+	unsigned int n = 0;
+
+	log_error("'%s' means several containers; say which, by id:", r->options->containers.v[i]);
+	container_table_meant(r->containers, i, show_candidate, &n);
+	show_rest(n);
+	return -ENOTUNIQ;
+}
+
+/* Is what was asked for there, and once only where one is meant? */
+static int check_selection(struct recorder *r)
+{
+	const struct options *o = r->options;
+
+	for (unsigned int i = 0; i < o->containers.nr; i++) {
+		const char *pattern = o->containers.v[i];
+		unsigned int n = container_table_meant(r->containers, i, NULL, NULL);
+
+		if (n > 1 && select_is_single(pattern))
+			return several_containers(r, i);
+		if (!n && !o->wait && !select_is_glob(pattern))
+			return no_such_container(pattern);
+	}
+	for (unsigned int i = 0; i < o->units.nr; i++) {
+		if (o->wait || select_is_glob(o->units.v[i]) ||
+		    container_table_unit_found(r->containers, i))
+			continue;
+		log_error("no running unit is called '%s' (--wait waits for it to start)",
+			  o->units.v[i]);
+		return -ENODEV;
+	}
+	return 0;
 }
 
 /* ---- sinks ---- */
@@ -266,6 +323,8 @@ int recorder_open(struct recorder *r, struct options *o)
 	struct container_select sel = {
 		.patterns = o->containers.v,
 		.nr = o->containers.nr,
+		.units = o->units.v,
+		.nr_units = o->units.nr,
 		.mark = mark,
 		.decided = decided,
 		.arg = r,
@@ -360,17 +419,19 @@ int recorder_start(struct recorder *r)
 			strerror(-err));
 		return err;
 	}
+	err = check_selection(r);
+	if (err)
+		return err;
 	container_table_each(r->containers, add_name, &there);
-	if (!there.nr && r->options->containers.nr && !r->options->wait &&
-	    !has_glob(&r->options->containers))
-		return no_such_container(r->options);
 	source_iterate(r->source, "process_existing");
 	process_table_each(r->pipeline.processes, read_args, NULL);
 	container_table_each(r->containers, announce_existing, r);
 	source_iterate(r->source, "tcp_existing");
 	log_info("recording %s%s%s", there.nr ? there.text : "containers as they start",
 		 r->options->duration ? "" : "; Ctrl-C ends it",
-		 there.nr && !r->options->containers.nr ? " (and those that start)" : "");
+		 there.nr && !r->options->containers.nr && !r->options->units.nr
+			 ? " (and those that start)"
+			 : "");
 	return 0;
 }
 
@@ -515,6 +576,8 @@ int recorder_finish(struct recorder *r, const char *why)
 	loader_count_missed(r->loader);
 	r->session.coverage = loader_coverage(r->loader, &r->session.nr_coverage);
 	source_lost(r->source, r->session.lost);
+	for (int i = 0; i < EV__MAX; i++)
+		r->session.lost[i] += r->pipeline.lost[i];
 	r->session.lost_other = r->pipeline.bad;
 	pipeline_flush(&r->pipeline);
 	if (!err)

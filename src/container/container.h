@@ -13,11 +13,23 @@ enum container_state {
 	CT_IGNORED,
 };
 
+/* What was seen of a container's first process, other than what the runtime was told. */
+struct container_seen {
+	bool known;
+	__u8 seccomp; /* mode of the task: 0 none, 1 strict, 2 a filter */
+	bool no_new_privs;
+	__u32 uid, gid; /* effective, as the host sees them */
+	__u64 cap_effective, cap_bounding;
+};
+
 struct container {
 	__u64 cgroup; /* id of the cgroup that is the container's */
 	char *cgroup_path; /* in the default hierarchy */
 	char *id; /* 64 hex digits, or the runtime's name for it */
-	const char *runtime; /* "docker", "runc", "ebpfmon" (run), … */
+	char short_id[13]; /* what container_name() shows of an id of 64 digits */
+	const char *runtime; /* "docker", "runc", "ebpfmon" (run), "systemd" (a unit), … */
+	const char *qos; /* Kubernetes' class of the pod, or NULL */
+	struct container *parent; /* the container that it runs in, or NULL */
 	struct container_info info; /* from the runtime; all NULL when nothing is known */
 	enum container_state state;
 	__u32 init_pid; /* first process, host pid; 0 until known */
@@ -28,9 +40,18 @@ struct container {
 	int exit_code; /* of the first process; -1 until known */
 	int exit_signal;
 	bool existing; /* was running before recording started */
+	bool known; /* is a container, whether it is wanted or not: by its path, by state, by what it ran */
+	bool by_path; /* its path says so, and names its id */
+	bool nested; /* its path names containers around it: nothing outside vouches for the id */
+	bool unit; /* a systemd unit that was asked for: there is no runtime, and no set-up phase */
+	__u64 entered; /* its entry point ran while its metadata was still missing; 0: no */
+	struct container_seen seen;
 };
 
-/* What to call it: its name, or the first 12 characters of its id. */
+/*
+ * What to call it: its name. When nobody knows one, its id: of 64 digits the first 12, as docker,
+ * podman and crictl do; ids that somebody chose (runc, LXC) are names already.
+ */
 const char *container_name(const struct container *c);
 
 #endif

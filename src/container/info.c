@@ -78,6 +78,37 @@ struct container_mount *info_add_mount(struct container_info *info, const char *
 	return bigger;
 }
 
+/* The network of that name, new or as it was; NULL when there are too many. */
+struct container_network *info_add_network(struct container_info *info, const char *name)
+{
+	struct container_network *bigger;
+
+	if (!name || !*name || info->nr_networks >= RT_LIST_MAX)
+		return NULL;
+	for (size_t i = 0; i < info->nr_networks; i++)
+		if (!strcmp(info->networks[i].name, name))
+			return &info->networks[i];
+	bigger = realloc(info->networks, (info->nr_networks + 1) * sizeof(*bigger));
+	if (!bigger)
+		return NULL;
+	info->networks = bigger;
+	bigger += info->nr_networks;
+	*bigger = (struct container_network){.name = strndup(name, RT_STR_MAX)};
+	if (!bigger->name)
+		return NULL;
+	info->nr_networks++;
+	return bigger;
+}
+
+/* "nginx@sha256:…": whoever asked for the image by its digest got that one. */
+void info_digest_of_image(struct container_info *info)
+{
+	const char *at = info->image ? strrchr(info->image, '@') : NULL;
+
+	if (at && !strncmp(at, "@sha256:", 8))
+		info_set(&info->image_digest, at + 1);
+}
+
 /* "/" names no container: believing it would hand over the whole host. */
 void info_add_cgroup(struct container_info *info, const char *path)
 {
@@ -122,7 +153,7 @@ static const struct {
 	FIELD("io.kubernetes.pod.uid", pod_uid),
 	/* CRI-O */
 	FIELD("io.kubernetes.cri-o.ImageName", image),
-	FIELD("io.kubernetes.cri-o.ImageRef", image_digest),
+	FIELD("io.kubernetes.cri-o.ImageRef", image_id),
 	FIELD("io.kubernetes.cri-o.Name", name),
 	/* nerdctl */
 	FIELD("nerdctl/name", name),
@@ -264,7 +295,7 @@ void container_info_free(struct container_info *info)
 		info->id,      info->name,     info->image,	    info->image_digest,
 		info->runtime, info->pod_name, info->pod_namespace, info->pod_uid,
 		info->user,    info->bundle,   info->rootfs,	    info->hostname,
-		info->seccomp,
+		info->seccomp, info->image_id,
 	};
 
 	for (size_t i = 0; i < RT_LEN(strings); i++)
@@ -277,7 +308,13 @@ void container_info_free(struct container_info *info)
 	}
 	free(info->mounts);
 	free_list(info->labels, info->nr_labels);
-	free_list(info->networks, info->nr_networks);
+	for (size_t i = 0; i < info->nr_networks; i++) {
+		free(info->networks[i].name);
+		free(info->networks[i].ipv4);
+		free(info->networks[i].ipv6);
+		free(info->networks[i].mac);
+	}
+	free(info->networks);
 	free_list(info->cgroups, info->nr_cgroups);
 	memset(info, 0, sizeof(*info));
 }

@@ -220,6 +220,7 @@ static void finish(const struct rt *rt, struct container_info *info, const char 
 	if (owner >= 0)
 		drop_foreign_cgroups(info, owner);
 	info_set(&info->runtime, runtime);
+	info_digest_of_image(info);
 	if (info->runtime && !strcmp(info->runtime, "docker"))
 		info_set(&info->seccomp, "default");
 }
@@ -386,6 +387,29 @@ int runtime_lookup(const struct runtime_paths *p, const char *cgroup_path, const
 
 		if (more || rt.nr_places > before)
 			err = more ? more : find(&rt, &q, out);
+	}
+	rt_exit(&rt);
+	return err;
+}
+
+int runtime_creator(const struct runtime_paths *p, const char *cgroup_path, pid_t creator,
+		    struct container_info *out)
+{
+	struct container_info info = {.init_pid = 0};
+	struct rt rt;
+	int err;
+
+	if (creator <= 0 || cgroup_path[0] != '/')
+		return -ENOENT;
+	err = rt_init(&rt, p);
+	if (err)
+		return err;
+	err = rt_creator(&rt, creator, cgroup_path, &info);
+	if (!err) {
+		finish(&rt, &info, NULL, RT_OWNER_SYSTEM);
+		*out = info;
+	} else {
+		container_info_free(&info);
 	}
 	rt_exit(&rt);
 	return err;

@@ -22,14 +22,20 @@ struct container_mount {
 	bool rw;
 };
 
+struct container_network {
+	char *name;
+	char *ipv4, *ipv6, *mac; /* the container's own, or NULL */
+};
+
 /* All strings may be NULL: not known. Zero-initialise, and free with container_info_free(). */
 struct container_info {
 	char *id;
 	char *name;
 	char *image; /* as the user named it: "nginx:1.25" */
-	char *image_digest; /* the runtime's id of the image, "sha256:…" */
+	char *image_id; /* the runtime's own id of it, a hash of its configuration: "sha256:…" */
+	char *image_digest; /* what the registry calls it, a hash of the manifest: "sha256:…" */
 	char *runtime; /* as in struct cgroup_path, also "runc" and "crun" */
-	char *pod_name, *pod_namespace, *pod_uid;
+	char *pod_name, *pod_namespace, *pod_uid; /* podman's pods: the id */
 	char **labels; /* "key=value" */
 	size_t nr_labels;
 	struct container_mount *mounts; /* the user's, not the runtime's /proc, /dev… */
@@ -46,7 +52,7 @@ struct container_info {
 	uint64_t caps; /* configured bounding set, one bit per CAP_*; see caps_known */
 	bool caps_known;
 	char *seccomp; /* "default", "unconfined", "profile" or NULL */
-	char **networks; /* names */
+	struct container_network *networks;
 	size_t nr_networks;
 	char **cgroups; /* its cgroups' paths, one per distinct path in the hierarchies */
 	size_t nr_cgroups;
@@ -78,6 +84,16 @@ struct runtime_paths {
  */
 int runtime_lookup(const struct runtime_paths *p, const char *cgroup_path, const char *id_hint,
 		   const char *runtime_hint, struct container_info *out);
+
+/*
+ * The same, the moment a cgroup is made: @creator is the process that made it. When that is an OCI
+ * runtime its command line names the container, and the bundle beside it says all that is known
+ * before the container runs, however short it lives and whatever directory its state is in. Only
+ * root's own runtimes outside of containers are believed, and only for the cgroup that the bundle
+ * names. 0 or -ENOENT.
+ */
+int runtime_creator(const struct runtime_paths *p, const char *cgroup_path, pid_t creator,
+		    struct container_info *out);
 
 /*
  * Call @fn for every container known to the state files whose init process is alive. @info lasts

@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include "container/cgroup_path.h"
 #include "container/runtime_priv.h"
 
 static void add_labels(struct container_info *info, const cJSON *labels)
@@ -41,6 +42,22 @@ static void add_mounts(struct container_info *info, const cJSON *points)
 	}
 }
 
+static void add_networks(struct container_info *info, const cJSON *networks)
+{
+	const cJSON *n;
+
+	cJSON_ArrayForEach(n, networks)
+	{
+		struct container_network *net = info_add_network(info, n->string);
+
+		if (!net)
+			continue;
+		info_set(&net->ipv4, state_str(n, "IPAddress"));
+		info_set(&net->ipv6, state_str(n, "GlobalIPv6Address"));
+		info_set(&net->mac, state_str(n, "MacAddress"));
+	}
+}
+
 static void add_host_config(struct container_info *info, const cJSON *host)
 {
 	const cJSON *t, *opts = state_obj(host, "SecurityOpt");
@@ -75,22 +92,63 @@ static void add_host_config(struct container_info *info, const cJSON *host)
 
 static void add_config(struct container_info *info, const cJSON *json)
 {
-	const cJSON *config = state_obj(json, "Config"), *state = state_obj(json, "State"), *n;
+	const cJSON *config = state_obj(json, "Config"), *state = state_obj(json, "State");
 	const char *name = state_str(json, "Name");
 
 	info_set(&info->runtime, "docker");
 	if (name)
 		info_set(&info->name, name + (name[0] == '/'));
 	info_set(&info->image, state_str(config, "Image"));
-	info_set(&info->image_digest, state_str(json, "Image"));
+	info_set(&info->image_id, state_str(json, "Image"));
 	info_set(&info->user, state_str(config, "User"));
 	info_set(&info->hostname, state_str(config, "Hostname"));
 	if (state_true(state, "Running") && !info->init_pid)
 		info->init_pid = state_pid(state, "Pid");
 	add_labels(info, state_obj(config, "Labels"));
 	add_mounts(info, state_obj(json, "MountPoints"));
-	cJSON_ArrayForEach(n, state_obj(state_obj(json, "NetworkSettings"), "Networks"))
-		info_add(&info->networks, &info->nr_networks, n->string);
+	add_networks(info, state_obj(state_obj(json, "NetworkSettings"), "Networks"));
+}
+
+/*
+ * The digest that a registry gave: image/DRIVER/repositories.json maps "nginx@sha256:…" to the id
+ * of the image. An image may be in several repositories: the one counts that the user named.
+ */
+static const char *digest_of(const cJSON *repositories, const struct container_info *info)
+{
+	const char *found = NULL;
+	const cJSON *repository, *ref;
+
+	cJSON_ArrayForEach(repository, repositories)
+	{
+		size_t n = repository->string ? strlen(repository->string) : 0;
+		bool named = info->image && n && !strncmp(info->image, repository->string, n) &&
+			     strchr(":@", info->image[n]);
+
+		cJSON_ArrayForEach(ref, repository)
+		{
+			const char *at = ref->string ? strstr(ref->string, "@sha256:") : NULL;
+			const char *id = cJSON_GetStringValue(ref);
+
+			if (at && id && !strcmp(id, info->image_id) && (named || !found))
+				found = at + 1;
+		}
+		if (named && found)
+			break;
+	}
+	return found;
+}
+
+static void add_digest(const struct rt *rt, const struct rt_place *at, const char *sub,
+		       const char *driver, struct container_info *info)
+{
+	_cleanup_json_ cJSON *json = NULL;
+	char rel[PATH_MAX];
+
+	if (!driver || !info->image_id || info->image_digest || !cgroup_path_id_is_safe(driver))
+		return;
+	snprintf(rel, sizeof(rel), "%s%simage/%s/repositories.json", sub, *sub ? "/" : "", driver);
+	json = rt_json(rt, at, rel);
+	info_set(&info->image_digest, digest_of(state_obj(json, "Repositories"), info));
 }
 
 int docker_fill(const struct rt *rt, const struct rt_place *at, const char *sub, const char *id,
@@ -109,6 +167,7 @@ int docker_fill(const struct rt *rt, const struct rt_place *at, const char *sub,
 	host = rt_json(rt, at, rel);
 	info_set(&info->id, id);
 	add_config(info, config);
+	add_digest(rt, at, sub, state_str(config, "Driver"), info);
 	if (host)
 		add_host_config(info, host);
 	return 0;

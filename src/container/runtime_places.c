@@ -254,7 +254,7 @@ void rt_exit(struct rt *rt)
 /* ---- running processes ---- */
 
 /* The value of an option of @argv (@len bytes, NUL-separated): "--opt=V", "--opt V", "-o V". */
-static const char *option(const char *argv, size_t len, const char *name)
+const char *rt_option(const char *argv, size_t len, const char *name)
 {
 	size_t n = strlen(name);
 
@@ -276,13 +276,13 @@ static int add_dockerd(struct rt *rt, const char *argv, size_t len)
 	int err = 0;
 
 	for (size_t i = 0; !v && i < RT_LEN(data); i++)
-		v = option(argv, len, data[i]);
+		v = rt_option(argv, len, data[i]);
 	if (v)
 		err = rt_add(rt, RT_DOCKER, RT_OWNER_SYSTEM, 0, v);
-	v = option(argv, len, "--exec-root");
+	v = rt_option(argv, len, "--exec-root");
 	if (!err && v)
 		err = rt_add_docker_exec_root(rt, RT_OWNER_SYSTEM, 0, v);
-	v = option(argv, len, "--config-file");
+	v = rt_option(argv, len, "--config-file");
 	if (!err && v)
 		err = add_docker_config(rt, v);
 	return err;
@@ -291,14 +291,14 @@ static int add_dockerd(struct rt *rt, const char *argv, size_t len)
 /* runc and crun, and whoever runs them: "--root DIR" is DIR/ID/. */
 static int add_oci(struct rt *rt, const char *argv, size_t len)
 {
-	const char *v = option(argv, len, "--root");
+	const char *v = rt_option(argv, len, "--root");
 
 	return v ? rt_add(rt, RT_STATE, RT_OWNER_SYSTEM, 0, v) : 0;
 }
 
 static int add_podman(struct rt *rt, const char *argv, size_t len)
 {
-	const char *v = option(argv, len, "--root");
+	const char *v = rt_option(argv, len, "--root");
 
 	return v ? rt_add(rt, RT_STORAGE, RT_OWNER_SYSTEM, 0, v) : 0;
 }
@@ -306,7 +306,7 @@ static int add_podman(struct rt *rt, const char *argv, size_t len)
 /* "conmon -b STORAGE/overlay-containers/ID/userdata": of podman and of CRI-O. */
 static int add_conmon(struct rt *rt, const char *argv, size_t len)
 {
-	const char *b = option(argv, len, "-b");
+	const char *b = rt_option(argv, len, "-b");
 	const char *driver = b ? strstr(b, "-containers/") : NULL;
 	char dir[PATH_MAX];
 
@@ -322,7 +322,7 @@ static int add_conmon(struct rt *rt, const char *argv, size_t len)
 /* A shim's "-address" is DIR/containerd.sock; tasks are in DIR, or DIR/daemon (docker's own). */
 static int add_shim(struct rt *rt, const char *argv, size_t len)
 {
-	const char *v = option(argv, len, "-address");
+	const char *v = rt_option(argv, len, "-address");
 	const char *slash = v ? strrchr(v, '/') : NULL;
 	char dir[PATH_MAX];
 	int err;
@@ -377,7 +377,7 @@ static bool in_container(const char *cgroup, char *id, size_t size)
  * names would be read as the truth about others: only root's processes, in no container other
  * than our own.
  */
-static bool process_is_trusted(const struct rt *rt, pid_t pid)
+bool rt_process_is_trusted(const struct rt *rt, pid_t pid)
 {
 	_cleanup_str_ char *theirs = NULL, *ours = NULL;
 	char path[PATH_MAX], their_id[129] = "", our_id[129] = "";
@@ -409,7 +409,7 @@ static int add_process(const char *name, void *arg)
 		return 0;
 	comm[strcspn(comm, "\n")] = '\0';
 	for (size_t i = 0; i < RT_LEN(daemons); i++) {
-		if (strcmp(comm, daemons[i].comm) || !process_is_trusted(rt, (pid_t)pid))
+		if (strcmp(comm, daemons[i].comm) || !rt_process_is_trusted(rt, (pid_t)pid))
 			continue;
 		argv = rt_proc_read(rt, (pid_t)pid, "cmdline", &len);
 		return argv ? daemons[i].add(rt, argv, len) : 0;

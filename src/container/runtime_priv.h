@@ -72,6 +72,8 @@ void info_set_n(char **field, const char *value, size_t len);
 void info_add(char ***list, size_t *n, const char *value);
 void info_add_label(struct container_info *info, const char *key, const char *value);
 struct container_mount *info_add_mount(struct container_info *info, const char *destination);
+struct container_network *info_add_network(struct container_info *info, const char *name);
+void info_digest_of_image(struct container_info *info);
 void info_add_cgroup(struct container_info *info, const char *path);
 void info_annotation(struct container_info *info, const char *key, const char *value);
 bool info_set_caps(struct container_info *info, const cJSON *names);
@@ -97,6 +99,11 @@ int lxc_fill(const struct rt *rt, const struct rt_place *at, const char *sub, co
 	     struct container_info *info);
 int machine_fill(const struct rt *rt, const struct rt_place *at, const char *sub, const char *id,
 		 struct container_info *info);
+
+/* What @creator's command line names: 0 and @info filled, and maybe a place more; or -ENOENT. */
+int rt_creator(struct rt *rt, pid_t creator, const char *cgroup_path, struct container_info *info);
+bool rt_process_is_trusted(const struct rt *rt, pid_t pid);
+const char *rt_option(const char *argv, size_t len, const char *name);
 
 /* Add what an OCI bundle's config.json, at @rel below @at, says. 0 or -ENOENT. */
 int bundle_config(const struct rt *rt, const struct rt_place *at, const char *rel,

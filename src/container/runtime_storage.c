@@ -15,7 +15,7 @@ static void add_metadata(struct container_info *info, const char *text)
 	_cleanup_json_ cJSON *json = text ? cJSON_Parse(text) : NULL;
 
 	info_set(&info->image, state_str(json, "image-name"));
-	info_set(&info->image_digest, state_str(json, "image-id"));
+	info_set(&info->image_id, state_str(json, "image-id"));
 	info_set(&info->pod_name, state_str(json, "pod-name"));
 	info_set(&info->pod_namespace, state_str(json, "namespace"));
 	info_set(&info->name, state_str(json, "name"));
@@ -35,7 +35,7 @@ static int add_entry(struct container_info *info, const cJSON *list, const char 
 		info_set(&info->name,
 			 cJSON_GetStringValue(cJSON_GetArrayItem(state_obj(c, "names"), 0)));
 		add_metadata(info, state_str(c, "metadata"));
-		info_set(&info->image_digest, state_str(c, "image"));
+		info_set(&info->image_id, state_str(c, "image"));
 		return 0;
 	}
 	return -ENOENT;

@@ -2,7 +2,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,11 +10,17 @@
 #include <uthash.h>
 #include "config.h"
 #include "container/cgroup_path.h"
+#include "container/select.h"
 #include "container/table.h"
+#include "log.h"
+
+/* How long after its entry point ran a container's metadata may still turn up. */
+#define METADATA_NS 3000000000ULL
 
 struct item {
-	struct container c;
+	struct container c; /* first: an item is found by its container */
 	struct item *next;
+	unsigned int nr_nodes; /* cgroups that are its, its own included */
 };
 
 struct node {
@@ -31,20 +36,31 @@ struct container_table {
 	struct container_select sel;
 	struct node *nodes;
 	struct item *containers, **tail;
+	/* per pattern: the id that it was found to mean, or NULL */
+	char **pinned;
+	bool *exact; /* means a whole name or id: no beginning of one */
 };
 
 const char *container_name(const struct container *c)
 {
-	return c->info.name ? c->info.name : c->id;
+	if (c->info.name)
+		return c->info.name;
+	return c->short_id[0] ? c->short_id : c->id;
 }
 
 struct container_table *container_table_new(const struct container_select *sel)
 {
 	struct container_table *t = calloc(1, sizeof(*t));
 
-	if (t) {
-		t->sel = *sel;
-		t->tail = &t->containers;
+	if (!t)
+		return NULL;
+	t->sel = *sel;
+	t->tail = &t->containers;
+	t->pinned = calloc(sel->nr + 1, sizeof(*t->pinned));
+	t->exact = calloc(sel->nr + 1, sizeof(*t->exact));
+	if (!t->pinned || !t->exact) {
+		container_table_free(t);
+		return NULL;
 	}
 	return t;
 }
@@ -71,6 +87,10 @@ void container_table_free(struct container_table *t)
 		free(i->c.id);
 		free(i);
 	}
+	for (unsigned int i = 0; t->pinned && i < t->sel.nr; i++)
+		free(t->pinned[i]);
+	free(t->pinned);
+	free(t->exact);
 	free(t);
 }
 
@@ -94,6 +114,27 @@ static struct node *node_add(struct container_table *t, __u64 id, const char *pa
 	return n;
 }
 
+static void node_give(struct node *n, struct container *c)
+{
+	n->container = c;
+	if (c)
+		((struct item *)c)->nr_nodes++;
+}
+
+static bool set_id(struct container *c, const char *id)
+{
+	char *copy = strdup(id);
+
+	if (!copy)
+		return false;
+	free(c->id);
+	c->id = copy;
+	c->short_id[0] = '\0';
+	if (strlen(id) == 64 && strspn(id, "0123456789abcdef") == 64)
+		snprintf(c->short_id, sizeof(c->short_id), "%.12s", id);
+	return true;
+}
+
 static struct container *container_new(struct container_table *t, struct node *n, const char *id,
 				       __u64 now)
 {
@@ -104,10 +145,9 @@ static struct container *container_new(struct container_table *t, struct node *n
 		return NULL;
 	i->c.cgroup = n->id;
 	i->c.cgroup_path = strdup(n->path);
-	i->c.id = strdup(id ? id : base && base[1] ? base + 1 : n->path);
 	i->c.created = now;
 	i->c.exit_code = -1;
-	if (!i->c.cgroup_path || !i->c.id) {
+	if (!i->c.cgroup_path || !set_id(&i->c, id ? id : base && base[1] ? base + 1 : n->path)) {
 		free(i->c.cgroup_path);
 		free(i->c.id);
 		free(i);
@@ -115,32 +155,47 @@ static struct container *container_new(struct container_table *t, struct node *n
 	}
 	*t->tail = i;
 	t->tail = &i->next;
-	n->container = &i->c;
+	node_give(n, &i->c);
 	return &i->c;
 }
 
-static bool match_one(const char *pattern, const char *what, bool prefix)
+/* The container around a new cgroup, given whose the cgroup above is. */
+static struct container *enclosing(struct container *above)
 {
-	if (!what)
-		return false;
-	if (fnmatch(pattern, what, 0) == 0)
-		return true;
-	return prefix && strlen(pattern) >= 4 && strncmp(what, pattern, strlen(pattern)) == 0;
+	while (above && !above->known)
+		above = above->parent;
+	return above;
 }
 
+static bool meant_by(const struct container_table *t, unsigned int i, const struct container *c)
+{
+	enum select_fit fit = select_fits(t->sel.patterns[i], c);
+
+	if (fit != FIT_PREFIX)
+		return fit;
+	if (t->pinned[i])
+		return !strcmp(t->pinned[i], c->id);
+	return !t->exact[i];
+}
+
+/* Whoever watches a container watches what runs inside of it, too, or nesting would be a way out. */
 static bool wanted(const struct container_table *t, const struct container *c)
 {
-	const char *base = strrchr(c->cgroup_path, '/');
-
-	if (!t->sel.nr)
+	if (!t->sel.nr && !t->sel.nr_units)
 		return true;
-	for (unsigned int i = 0; i < t->sel.nr; i++) {
-		const char *p = t->sel.patterns[i];
-
-		if (match_one(p, c->id, true) || match_one(p, c->info.name, false) ||
-		    match_one(p, c->info.id, true) || match_one(p, base ? base + 1 : NULL, false))
+	if (c->unit || (c->parent && c->parent->state == CT_WATCHED))
+		return true;
+	for (unsigned int i = 0; i < t->sel.nr; i++)
+		if (meant_by(t, i, c))
 			return true;
-	}
+	return false;
+}
+
+static bool wanted_unit(const struct container_table *t, const char *unit, size_t n)
+{
+	for (unsigned int i = 0; i < t->sel.nr_units; i++)
+		if (select_fits_unit(t->sel.units[i], unit, n))
+			return true;
 	return false;
 }
 
@@ -150,40 +205,63 @@ static void mark(const struct container_table *t, __u64 cgroup, __u32 flags)
 		t->sel.mark(t->sel.arg, cgroup, flags);
 }
 
+static __u32 flags_of(const struct container *c)
+{
+	if (c->state == CT_IGNORED)
+		return CG_IGNORED;
+	return c->unit ? CG_RUN | CG_DECIDED : CG_DECIDED;
+}
+
 static void decide(struct container_table *t, struct container *c, enum container_state state)
 {
+	struct node *n, *next;
+
 	if (c->state != CT_UNDECIDED)
 		return;
 	c->state = state;
-	mark(t, c->cgroup, state == CT_IGNORED ? CG_IGNORED : CG_DECIDED);
+	mark(t, c->cgroup, flags_of(c));
+	if (((struct item *)c)->nr_nodes > 1)
+		HASH_ITER(hh, t->nodes, n, next)
+	if (n->container == c && n->id != c->cgroup && !n->removed)
+		mark(t, n->id, flags_of(c));
 	if (t->sel.decided)
 		t->sel.decided(t->sel.arg, c);
 }
 
-/* Asks the runtimes' records. Takes over the id they give: a cgroup's name need not be it. */
-static void learn(struct container_table *t, struct container *c, const char *runtime)
+/* Takes over what a runtime says, its id too: a cgroup's name need not be it. */
+static void take_info(struct container *c, const struct container_info *info)
+{
+	char *pod_uid = c->info.pod_uid;
+
+	c->info = *info;
+	if (c->info.pod_uid)
+		free(pod_uid);
+	else
+		c->info.pod_uid = pod_uid;
+	if (info->runtime)
+		c->runtime = c->info.runtime;
+	if (info->id)
+		set_id(c, info->id);
+}
+
+/* Asks the runtimes' records. @by: who made the cgroup, if that was just now. */
+static void learn(struct container_table *t, struct container *c, pid_t by)
 {
 	struct container_info info = {};
+	int err;
 
-	if (c->info.id)
+	if (c->info.id || c->unit)
 		return;
-	if (runtime_lookup(&t->sel.runtimes, c->cgroup_path, NULL, runtime, &info))
-		return;
-	c->info = info;
-	if (info.runtime)
-		c->runtime = info.runtime;
-	if (info.id) {
-		char *id = strdup(info.id);
-
-		if (id) {
-			free(c->id);
-			c->id = id;
-		}
-	}
+	err = runtime_lookup(&t->sel.runtimes, c->cgroup_path, NULL, c->runtime, &info);
+	if (err && by && !c->nested)
+		err = runtime_creator(&t->sel.runtimes, c->cgroup_path, by, &info);
+	if (!err)
+		take_info(c, &info);
 }
 
 /* Is this very cgroup a container by its path? Then it is one of its own, also inside another. */
-static struct container *by_path(struct container_table *t, struct node *n, __u64 now)
+static struct container *by_path(struct container_table *t, struct node *n, struct container *above,
+				 __u64 now)
 {
 	struct cgroup_path parsed;
 	struct container *c;
@@ -195,36 +273,102 @@ static struct container *by_path(struct container_table *t, struct node *n, __u6
 	if (!c)
 		return NULL;
 	c->runtime = parsed.runtime;
-	learn(t, c, parsed.runtime);
+	c->qos = parsed.qos;
+	c->parent = enclosing(above);
+	c->nested = parsed.nested;
+	c->by_path = c->known = true;
+	if (parsed.pod_uid[0])
+		c->info.pod_uid = strdup(parsed.pod_uid);
 	return c;
 }
 
-struct container *container_table_create(struct container_table *t, __u64 id, __u64 parent,
-					 const char *path, size_t len, __u64 now)
+/* Is it a systemd unit that was asked for? */
+static struct container *by_unit(struct container_table *t, struct node *n, struct container *above,
+				 __u64 now)
 {
-	struct node *n, *up;
+	struct container *c;
+	const char *unit;
+	size_t len;
+
+	if (!t->sel.nr_units || cgroup_path_unit(n->path, strlen(n->path), &unit, &len) ||
+	    !wanted_unit(t, unit, len))
+		return NULL;
+	c = container_new(t, n, NULL, now);
+	if (!c)
+		return NULL;
+	c->runtime = "systemd";
+	c->info.name = strndup(unit, len);
+	c->parent = enclosing(above);
+	c->unit = c->known = true;
+	return c;
+}
+
+/* Does the process that made it say whose it is? Found so: what is gone before it can be looked for. */
+static struct container *by_creator(struct container_table *t, struct node *n,
+				    struct container *above, const struct cgroup_made *m)
+{
+	struct container_info info = {};
 	struct container *c;
 
-	HASH_FIND(hh, t->nodes, &id, sizeof(id), n);
+	if (!m->by || (above && above->known && !above->unit) ||
+	    runtime_creator(&t->sel.runtimes, n->path, m->by, &info))
+		return NULL;
+	c = container_new(t, n, NULL, m->now);
+	if (!c) {
+		container_info_free(&info);
+		return NULL;
+	}
+	take_info(c, &info);
+	c->parent = enclosing(above);
+	c->known = true;
+	return c;
+}
+
+/* Decides if it can be: what nobody could put a name to yet may still be what was asked for. */
+static void try_decide(struct container_table *t, struct container *c, bool last)
+{
+	if (wanted(t, c))
+		decide(t, c, CT_WATCHED);
+	else if (last || !t->sel.nr || !c->by_path || c->nested || c->info.id)
+		decide(t, c, CT_IGNORED);
+}
+
+struct container *container_table_create(struct container_table *t, const struct cgroup_made *m)
+{
+	struct container *c, *above;
+	struct node *n, *up;
+
+	HASH_FIND(hh, t->nodes, &m->id, sizeof(m->id), n);
 	if (n)
 		return n->container;
-	n = node_add(t, id, path, len);
+	n = node_add(t, m->id, m->path, m->len);
 	if (!n)
 		return NULL;
-	c = by_path(t, n, now);
+	HASH_FIND(hh, t->nodes, &m->parent, sizeof(m->parent), up);
+	above = up ? up->container : NULL;
+	c = by_unit(t, n, above, m->now);
+	if (!c)
+		c = by_path(t, n, above, m->now);
+	if (!c)
+		c = by_creator(t, n, above, m);
 	if (c) {
-		decide(t, c, wanted(t, c) ? CT_WATCHED : CT_IGNORED);
+		learn(t, c, m->by);
+		try_decide(t, c, false);
 		return c;
 	}
-	HASH_FIND(hh, t->nodes, &parent, sizeof(parent), up);
-	/* runtimes make several levels at once: only where something runs is a container */
-	if (up && up->container && up->container->state == CT_WATCHED) {
-		n->container = up->container;
-		return n->container;
+	/* runtimes make several levels at once: only what is known to be one has the others inside */
+	if (above && (above->known || above->state == CT_WATCHED)) {
+		node_give(n, above);
+		if (above->state != CT_UNDECIDED)
+			mark(t, n->id, flags_of(above));
+		return above;
 	}
-	/* the path does not say: wait for what is executed there, unless it was asked for by name */
-	c = container_new(t, n, NULL, now);
-	if (c && t->sel.nr && wanted(t, c))
+	/* nobody says: wait for what is executed there, unless it was asked for by name */
+	c = container_new(t, n, NULL, m->now);
+	if (!c)
+		return NULL;
+	c->parent = enclosing(above);
+	if (t->sel.nr && wanted(t, c))
 		decide(t, c, CT_WATCHED);
 	return c;
 }
@@ -236,8 +380,12 @@ void container_table_remove(struct container_table *t, __u64 id, __u64 now)
 	HASH_FIND(hh, t->nodes, &id, sizeof(id), n);
 	if (!n)
 		return;
-	if (n->container && n->container->cgroup == id)
-		decide(t, n->container, CT_IGNORED);
+	if (n->container && n->container->cgroup == id && n->container->state == CT_UNDECIDED) {
+		if (n->container->by_path)
+			learn(t, n->container, 0);
+		decide(t, n->container,
+		       n->container->known && wanted(t, n->container) ? CT_WATCHED : CT_IGNORED);
+	}
 	n->removed = true;
 	n->removed_at = now;
 }
@@ -252,6 +400,7 @@ struct container *container_table_add(struct container_table *t, __u64 id, const
 		return NULL;
 	c->runtime = "ebpfmon";
 	c->info.name = strdup(name);
+	c->known = true;
 	c->state = CT_WATCHED;
 	mark(t, id, CG_RUN | CG_DECIDED);
 	return c;
@@ -265,19 +414,41 @@ struct container *container_table_find(struct container_table *t, __u64 cgroup)
 	return n ? n->container : NULL;
 }
 
-void container_table_entry(struct container_table *t, struct container *c)
+void container_table_entry(struct container_table *t, struct container *c, __u64 now)
 {
-	learn(t, c, NULL);
-	decide(t, c, wanted(t, c) ? CT_WATCHED : CT_IGNORED);
+	c->known = true;
+	learn(t, c, 0);
+	if (c->state != CT_UNDECIDED)
+		return;
+	if (!c->entered)
+		c->entered = now;
+	try_decide(t, c, false);
+}
+
+/* Its runtime has had time to write down what it knows. */
+static void retry(struct container_table *t, struct container *c, __u64 now)
+{
+	bool last = now > c->entered + METADATA_NS;
+
+	learn(t, c, 0);
+	try_decide(t, c, last);
+	if (last && c->state == CT_IGNORED)
+		log_warn("nothing is known of container %s but its id: it is not recorded",
+			 container_name(c));
 }
 
 void container_table_expire(struct container_table *t, __u64 now, __u64 age)
 {
 	struct node *n, *next;
 
-	for (struct item *i = t->containers; i; i = i->next)
-		if (i->c.state == CT_UNDECIDED && now > i->c.created + age)
+	for (struct item *i = t->containers; i; i = i->next) {
+		if (i->c.state != CT_UNDECIDED)
+			continue;
+		if (i->c.entered)
+			retry(t, &i->c, now);
+		else if (now > i->c.created + age)
 			decide(t, &i->c, CT_IGNORED);
+	}
 	HASH_ITER(hh, t->nodes, n, next)
 	if (n->removed && now > n->removed_at + age)
 		node_drop(t, n);
@@ -353,6 +524,7 @@ static struct container *by_state(struct scan *s, struct node *n)
 				c->info = s->known[i];
 				memset(&s->known[i], 0, sizeof(s->known[i]));
 				c->runtime = c->info.runtime;
+				c->known = true;
 				return c;
 			}
 	return NULL;
@@ -365,17 +537,19 @@ static void scan_one(struct scan *s, __u64 id, const char *path, struct containe
 
 	if (!n || n->container)
 		return;
-	c = by_path(s->t, n, s->now);
+	c = by_unit(s->t, n, above, s->now);
+	if (!c)
+		c = by_path(s->t, n, above, s->now);
 	if (!c)
 		c = by_state(s, n);
-	if (c) {
-		c->existing = true;
-		c->started = s->now;
-		decide(s->t, c, wanted(s->t, c) ? CT_WATCHED : CT_IGNORED);
-	} else if (above && above->state == CT_WATCHED) {
-		n->container = above;
-		mark(s->t, id, CG_DECIDED);
+	if (!c) {
+		node_give(n, above);
+		return;
 	}
+	c->parent = enclosing(above);
+	c->known = c->existing = true;
+	c->started = s->now;
+	learn(s->t, c, 0);
 }
 
 #define SCAN_DEPTH 32
@@ -412,6 +586,50 @@ static void scan_dir(struct scan *s, int dirfd, const char *path, struct contain
 	closedir(d);
 }
 
+unsigned int container_table_meant(struct container_table *t, unsigned int i,
+				   int (*fn)(struct container *c, void *arg), void *arg)
+{
+	unsigned int n = 0;
+
+	for (struct item *it = t->containers; it; it = it->next) {
+		if (!it->c.known || it->c.unit || !meant_by(t, i, &it->c))
+			continue;
+		n++;
+		if (fn && fn(&it->c, arg))
+			break;
+	}
+	return n;
+}
+
+bool container_table_unit_found(struct container_table *t, unsigned int i)
+{
+	for (struct item *it = t->containers; it; it = it->next)
+		if (it->c.unit &&
+		    select_fits_unit(t->sel.units[i], it->c.info.name, strlen(it->c.info.name)))
+			return true;
+	return false;
+}
+
+/* Whose beginning of an id was meant; unless it is somebody's whole name. */
+static void pin(struct container_table *t, unsigned int i)
+{
+	const struct container *one = NULL;
+	unsigned int nr = 0;
+
+	for (struct item *it = t->containers; it; it = it->next) {
+		enum select_fit fit = select_fits(t->sel.patterns[i], &it->c);
+
+		if (fit == FIT_EXACT)
+			t->exact[i] = true;
+		if (fit != FIT_PREFIX)
+			continue;
+		nr++;
+		one = &it->c;
+	}
+	if (nr == 1 && !t->exact[i])
+		t->pinned[i] = strdup(one->id);
+}
+
 int container_table_scan(struct container_table *t, __u64 now)
 {
 	struct scan s = {.t = t, .now = now};
@@ -429,5 +647,12 @@ int container_table_scan(struct container_table *t, __u64 now)
 	for (size_t i = 0; i < s.nr_known; i++)
 		container_info_free(&s.known[i]);
 	free(s.known);
+	/* first all of them: which one a pattern means depends on the others; and outer ones first */
+	for (unsigned int i = 0; i < t->sel.nr; i++)
+		if (select_is_single(t->sel.patterns[i]))
+			pin(t, i);
+	for (struct item *i = t->containers; i; i = i->next)
+		if (i->c.existing)
+			decide(t, &i->c, wanted(t, &i->c) ? CT_WATCHED : CT_IGNORED);
 	return 0;
 }

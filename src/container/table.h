@@ -12,8 +12,10 @@
 struct container_table;
 
 struct container_select {
-	const char *const *patterns; /* id, id prefix, name, cgroup name, or glob of these */
-	unsigned int nr; /* 0: every container */
+	const char *const *patterns; /* of containers: container/select.h */
+	unsigned int nr;
+	const char *const *units; /* of systemd units */
+	unsigned int nr_units; /* neither patterns nor units: every container */
 	struct runtime_paths runtimes;
 	/* Tells the kernel side about a cgroup: enum ev_cgroup_flags. NULL: nobody to tell. */
 	void (*mark)(void *arg, __u64 cgroup, __u32 flags);
@@ -25,12 +27,30 @@ struct container_select {
 struct container_table *container_table_new(const struct container_select *sel);
 void container_table_free(struct container_table *t);
 
-/* Finds the containers that run already, from cgroupfs. @now: CLOCK_BOOTTIME, ns. 0 or -errno. */
+/*
+ * Finds the containers that run already, from cgroupfs, and decides which of them are wanted. A
+ * pattern that fits the whole id or name of one means that one, not those whose id only begins so;
+ * the beginning of an id means, from then on, the one that it was found to be. @now:
+ * CLOCK_BOOTTIME, ns. 0 or -errno.
+ */
 int container_table_scan(struct container_table *t, __u64 now);
 
-/* A cgroup was made. Its container, which may be undecided, or NULL when it is in none. */
-struct container *container_table_create(struct container_table *t, __u64 id, __u64 parent,
-					 const char *path, size_t len, __u64 now);
+/* Which of the containers that run does pattern (or unit) number @i mean? Calls @fn, if any, for each. */
+unsigned int container_table_meant(struct container_table *t, unsigned int i,
+				   int (*fn)(struct container *c, void *arg), void *arg);
+bool container_table_unit_found(struct container_table *t, unsigned int i);
+
+/* A cgroup that was made. */
+struct cgroup_made {
+	__u64 id, parent;
+	const char *path;
+	size_t len;
+	pid_t by; /* the process that made it; 0: not known */
+	__u64 now;
+};
+
+/* Its container, which may be undecided, or NULL when it is in none. */
+struct container *container_table_create(struct container_table *t, const struct cgroup_made *m);
 /* A cgroup is gone. What belongs to it may still come: it is found for a while (container_table_expire()). */
 void container_table_remove(struct container_table *t, __u64 id, __u64 now);
 
@@ -42,8 +62,11 @@ struct container *container_table_add(struct container_table *t, __u64 id, const
 struct container *container_table_find(struct container_table *t, __u64 cgroup);
 
 /* Something was executed in namespaces of its own: an undecided cgroup is a container after all. */
-void container_table_entry(struct container_table *t, struct container *c);
-/* Undecided cgroups older than @age ns are no containers; cgroups gone for as long are forgotten. */
+void container_table_entry(struct container_table *t, struct container *c, __u64 now);
+/*
+ * Undecided cgroups older than @age ns are no containers; cgroups gone for as long are forgotten.
+ * Asks the runtimes once more for what a container needs before it can be decided.
+ */
 void container_table_expire(struct container_table *t, __u64 now, __u64 age);
 
 /* Calls @fn for each container that is not ignored, in the order of their appearance; a non-zero return ends it. */

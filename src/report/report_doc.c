@@ -193,7 +193,7 @@ static void config_json(struct jw *j, const struct container_info *info)
 	}
 	jw_array(j, "networks", JSON_INLINE);
 	for (size_t i = 0; i < info->nr_networks; i++)
-		jw_str(j, NULL, info->networks[i]);
+		jw_str(j, NULL, info->networks[i].name);
 	jw_end(j);
 }
 

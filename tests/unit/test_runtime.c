@@ -145,10 +145,13 @@ static const struct container_mount *mount_at(const struct container_info *info,
 
 #define CONFIG_V2(id)                                                                              \
 	"{\"ID\":\"" id "\",\"Name\":\"/web\",\"Image\":\"sha256:feed\","                          \
+	"\"Driver\":\"overlay2\","                                                                 \
 	"\"State\":{\"Running\":true,\"Pid\":42},"                                                 \
 	"\"Config\":{\"Image\":\"nginx:1.25\",\"User\":\"www\",\"Hostname\":\"h\","                \
 	"\"Labels\":{\"a\":\"b\",\"io.kubernetes.pod.name\":\"p\"}},"                              \
-	"\"NetworkSettings\":{\"Networks\":{\"front\":{},\"back\":{}}},"                           \
+	"\"NetworkSettings\":{\"Networks\":{\"front\":{"                                           \
+	"\"IPAddress\":\"172.18.0.2\",\"GlobalIPv6Address\":\"fd00::2\","                          \
+	"\"MacAddress\":\"02:42:ac:12:00:02\"},\"back\":{\"IPAddress\":\"\"}}},"                   \
 	"\"MountPoints\":{\"/data\":{\"Destination\":\"/data\",\"Source\":\"/v/vol/_data\","       \
 	"\"Name\":\"vol\",\"Type\":\"volume\",\"RW\":true},\"/b\":{\"Destination\":\"/b\","        \
 	"\"Source\":\"/tmp\",\"Name\":\"\",\"Type\":\"bind\",\"RW\":false}}}"
@@ -186,6 +189,10 @@ static void test_docker(void **state)
 	const struct container_mount *m;
 
 	put_docker(h, "/var/lib/docker");
+	put(h, "/var/lib/docker/image/overlay2/repositories.json",
+	    "{\"Repositories\":{\"mirror/nginx\":{\"mirror/nginx@sha256:0000\":\"sha256:feed\"},"
+	    "\"nginx\":{\"nginx:1.25\":\"sha256:feed\",\"nginx@sha256:eeee\":\"sha256:beef\","
+	    "\"nginx@sha256:d1d1\":\"sha256:feed\"}}}");
 	put(h, DOCKER_RUN A "/state.json",
 	    STATE(A, "\"\":\"/sys/fs/cgroup/unified/docker/" A "\","
 		     "\"memory\":\"/sys/fs/cgroup/memory/x/docker/" A "\""));
@@ -195,7 +202,8 @@ static void test_docker(void **state)
 	assert_string_equal(h->info.id, A);
 	assert_string_equal(h->info.name, "web");
 	assert_string_equal(h->info.image, "nginx:1.25");
-	assert_string_equal(h->info.image_digest, "sha256:feed");
+	assert_string_equal(h->info.image_id, "sha256:feed");
+	assert_string_equal(h->info.image_digest, "sha256:d1d1");
 	assert_string_equal(h->info.runtime, "docker");
 	assert_string_equal(h->info.user, "www");
 	assert_string_equal(h->info.hostname, "h");
@@ -203,7 +211,13 @@ static void test_docker(void **state)
 	assert_string_equal(h->info.rootfs, "/r");
 	assert_string_equal(h->info.seccomp, "unconfined");
 	assert_true(has(h->info.labels, h->info.nr_labels, "a=b"));
-	assert_true(has(h->info.networks, h->info.nr_networks, "back"));
+	assert_int_equal(h->info.nr_networks, 2);
+	assert_string_equal(h->info.networks[0].name, "front");
+	assert_string_equal(h->info.networks[0].ipv4, "172.18.0.2");
+	assert_string_equal(h->info.networks[0].ipv6, "fd00::2");
+	assert_string_equal(h->info.networks[0].mac, "02:42:ac:12:00:02");
+	assert_string_equal(h->info.networks[1].name, "back");
+	assert_null(h->info.networks[1].ipv4);
 	assert_int_equal(h->info.init_pid, 42);
 	assert_true(h->info.caps_known);
 	assert_true(h->info.caps == (1ULL << 0 | 1ULL << 39));
@@ -337,6 +351,67 @@ static void test_runc(void **state)
 	assert_int_equal(look(h, "/foo (deleted)", NULL), 0);
 }
 
+static int created(struct host *h, const char *cgroup, int pid)
+{
+	container_info_free(&h->info);
+	return runtime_creator(&h->paths, cgroup, pid, &h->info);
+}
+
+#define BUNDLE_AT(path)                                                                            \
+	"{\"ociVersion\":\"1.0.2\",\"root\":{\"path\":\"rootfs\"},"                                \
+	"\"annotations\":{\"app\":\"x\"},\"linux\":{\"cgroupsPath\":\"" path "\"}}"
+
+/* What the process that made a cgroup says, before there is any state. */
+static void test_creator(void **state)
+{
+	static const char run[] = "runc\0--root\0/own\0run\0--bundle\0/b/web\0web";
+	static const char here[] = "/usr/bin/crun\0create\0web";
+	static const char exec[] = "runc\0exec\0web";
+	static const char odd[] = "runc\0run\0../web";
+	struct host *h = *state;
+	char link[PATH_MAX];
+
+	put(h, "/b/web/config.json", BUNDLE_AT("/x/web"));
+	put_process(h, 60, "runc\n", run, sizeof(run), "0::/\n");
+	assert_int_equal(created(h, "/x/web", 60), 0);
+	assert_string_equal(h->info.id, "web");
+	assert_string_equal(h->info.runtime, "runc");
+	assert_string_equal(h->info.bundle, "/b/web");
+	assert_true(has(h->info.labels, h->info.nr_labels, "app=x"));
+	/* the directory above is not it, nor is what is called alike */
+	assert_int_equal(created(h, "/x", 60), -ENOENT);
+	assert_int_equal(created(h, "/y/x/web", 60), -ENOENT);
+	assert_int_equal(created(h, "/x/web/sub", 60), -ENOENT);
+	/* relative to where the runtime is, or nowhere */
+	put(h, "/b/web/config.json", BUNDLE_AT("web"));
+	assert_int_equal(created(h, "/system.slice/web", 60), 0);
+	assert_int_equal(created(h, "/system.slice/cobweb", 60), -ENOENT);
+	put(h, "/b/web/config.json", BUNDLE);
+	assert_int_equal(created(h, "/own/web", 60), 0);
+	assert_int_equal(created(h, "/own/bew", 60), -ENOENT);
+	/* the bundle is where it stands */
+	put_process(h, 61, "crun\n", here, sizeof(here), "0::/\n");
+	assert_int_equal(created(h, "/web", 61), -ENOENT);
+	snprintf(link, sizeof(link), "%s/proc/61/cwd", h->root);
+	assert_int_equal(symlink("/b/web", link), 0);
+	assert_int_equal(created(h, "/web", 61), 0);
+	assert_string_equal(h->info.runtime, "crun");
+	/* anybody else */
+	put_process(h, 62, "runc\n", exec, sizeof(exec), "0::/\n");
+	assert_int_equal(created(h, "/web", 62), -ENOENT);
+	put_process(h, 63, "bash\n", run, sizeof(run), "0::/\n");
+	assert_int_equal(created(h, "/x/web", 63), -ENOENT);
+	put_process(h, 64, "runc\n", run, sizeof(run), "0::/docker/" B "\n");
+	assert_int_equal(created(h, "/x/web", 64), -ENOENT);
+	put_process(h, 65, "runc\n", odd, sizeof(odd), "0::/\n");
+	assert_int_equal(created(h, "/x/web", 65), -ENOENT);
+	put_process(h, 66, "runc\n", "", 0, "0::/\n");
+	assert_int_equal(created(h, "/x/web", 66), -ENOENT);
+	assert_int_equal(created(h, "/x/web", 4000000), -ENOENT);
+	assert_int_equal(created(h, "x", 60), -ENOENT);
+	assert_int_equal(created(h, "/x/web", 0), -ENOENT);
+}
+
 static void test_runc_root_option(void **state)
 {
 	static const char argv[] = "runc\0--root\0/own/runc\0run\0web";
@@ -428,7 +503,7 @@ static void test_podman(void **state)
 	assert_int_equal(look(h, "/machine.slice/libpod-" A ".scope/container", NULL), 0);
 	assert_string_equal(h->info.name, "db");
 	assert_string_equal(h->info.image, "docker.io/postgres:16");
-	assert_string_equal(h->info.image_digest, "cafe");
+	assert_string_equal(h->info.image_id, "cafe");
 	assert_string_equal(h->info.runtime, "podman");
 	assert_string_equal(mount_at(&h->info, "/data")->name, "pg");
 	assert_int_equal(h->info.init_pid, 42);
@@ -721,6 +796,7 @@ int main(void)
 		T(test_docker_security),
 		T(test_docker_data_root),
 		T(test_runc),
+		T(test_creator),
 		T(test_runc_root_option),
 		T(test_crun),
 		T(test_containerd),
