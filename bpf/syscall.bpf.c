@@ -6,16 +6,21 @@
  * At sys_exit the number reads -1 after rt_sigreturn. A call that does not return (exit,
  * exit_group) is counted when its task ends; one still blocked when recording ends is counted by
  * user space, from /proc/PID/task/TID/syscall.
+ *
+ * A seccomp filter comes before sys_enter: a call that it answers itself has an exit and no entry.
  */
-#include "sys.bpf.h"
+#include "check.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
+
+#define KEY_SETUP    (1u << 31)
+#define KEY_FILTERED (1u << 30)
 
 struct call_key {
 	__u64 cgroup;
 	__u32 tgid;
 	__u32 start; /* low bits of the start time: a pid that was used again is another process */
-	__u32 nr; /* ABI and number; bit 31: set-up phase */
+	__u32 nr; /* ABI and number; KEY_* */
 	__s32 err;
 };
 
@@ -34,9 +39,12 @@ struct {
 	__type(value, struct ev_syscall_calls);
 } syscall_new SEC(".maps");
 
-/* Calls under way, when durations are wanted. Key: tid. */
+/*
+ * Calls under way, when durations are wanted. Key: tid. The entry of a task stays until it ends: a
+ * call that exits without having begun was denied, that of a task without an entry began before.
+ */
 struct inflight {
-	__u64 begin;
+	__u64 begin; /* 0: none under way */
 	__u32 sysnr;
 	__u32 pad;
 };
@@ -62,9 +70,21 @@ struct {
 	__type(value, __u32);
 } syscall_first SEC(".maps");
 
-static __always_inline void call_add(struct ev_syscall_calls *v, __u64 ns)
+/* What is known of one call at its end. */
+struct outcome {
+	__u32 sysnr;
+	__s32 err; /* 0: it succeeded */
+	long ret;
+	__u64 ns; /* how long it took; 0: not known */
+	bool filtered; /* made under a seccomp filter */
+	bool denied; /* the filter answered it */
+};
+
+static __always_inline void call_add(struct ev_syscall_calls *v, __u64 ns, bool denied)
 {
 	__sync_fetch_and_add(&v->count, 1);
+	if (denied)
+		__sync_fetch_and_add(&v->denied, 1);
 	if (ns) {
 		__sync_fetch_and_add(&v->total, ns);
 		if (ns > v->longest)
@@ -73,7 +93,7 @@ static __always_inline void call_add(struct ev_syscall_calls *v, __u64 ns)
 	}
 }
 
-static __always_inline void call_count(struct task_struct *t, __u32 sysnr, __s32 err, __u64 ns)
+static __always_inline void call_count(struct task_struct *t, const struct outcome *o)
 {
 	struct ev_syscall_calls *v;
 	struct call_key k = {};
@@ -82,21 +102,23 @@ static __always_inline void call_count(struct task_struct *t, __u32 sysnr, __s32
 	k.cgroup = bpf_get_current_cgroup_id();
 	k.tgid = bpf_get_current_pid_tgid() >> 32;
 	k.start = task_start(t) >> 10;
-	k.nr = sysnr | (task_in_setup(t) ? 1u << 31 : 0);
-	k.err = err;
+	k.nr = o->sysnr | (task_in_setup(t) ? KEY_SETUP : 0) | (o->filtered ? KEY_FILTERED : 0);
+	k.err = o->err;
 	v = bpf_map_lookup_elem(&syscall_calls, &k);
 	if (v) {
-		call_add(v, ns);
+		call_add(v, o->ns, o->denied);
 		return;
 	}
 	v = bpf_map_lookup_elem(&syscall_new, &zero);
 	if (!v)
 		return;
 	ev_header(&v->hdr, EV_syscall_calls, sizeof(*v));
-	v->nr = sysnr;
-	v->err = err;
+	v->nr = o->sysnr;
+	v->err = o->err;
+	v->filtered = o->filtered;
 	v->count = 1;
-	v->total = v->longest = ns;
+	v->denied = o->denied;
+	v->total = v->longest = o->ns;
 	if (!filter_task(v->hdr.pid, v->hdr.uid, v->hdr.comm))
 		return;
 	if (bpf_map_update_elem(&syscall_calls, &k, v, BPF_NOEXIST) == 0)
@@ -105,7 +127,7 @@ static __always_inline void call_count(struct task_struct *t, __u32 sysnr, __s32
 	struct ev_syscall_calls *old = bpf_map_lookup_elem(&syscall_calls, &k);
 
 	if (old)
-		call_add(old, ns);
+		call_add(old, o->ns, o->denied);
 	else
 		ev_output(v, EV_syscall_calls, sizeof(*v), false);
 }
@@ -171,7 +193,7 @@ static __always_inline __u32 call_paths(__u32 nr)
 	return 0;
 }
 
-static __always_inline void call_trace(struct pt_regs *regs, __u32 sysnr, long ret, __u64 ns)
+static __always_inline void call_trace(struct pt_regs *regs, const struct outcome *o)
 {
 	struct scratch *s = ev_begin(EV_syscall_call, sizeof(struct ev_syscall_call));
 	struct ev_syscall_call *e;
@@ -182,7 +204,7 @@ static __always_inline void call_trace(struct pt_regs *regs, __u32 sysnr, long r
 		return;
 	e = (struct ev_syscall_call *)s->buf;
 	sys_read(&c, regs);
-	e->nr = e->args.nr = sysnr;
+	e->nr = e->args.nr = o->sysnr;
 	e->args.str_mask = call_paths(c.nr);
 	__builtin_memcpy(e->args.a, c.a, sizeof(c.a));
 #pragma unroll
@@ -196,9 +218,10 @@ static __always_inline void call_trace(struct pt_regs *regs, __u32 sysnr, long r
 			n++;
 		}
 	}
-	e->ret = ret;
-	e->err = ret < 0 && ret > -4096 ? -ret : 0;
-	e->duration = ns;
+	e->ret = o->ret;
+	e->err = o->err;
+	e->denied = o->denied;
+	e->duration = o->ns;
 	ev_end(s, false);
 }
 
@@ -223,6 +246,20 @@ static __always_inline bool call_may_be_first(int nr)
 	return nr < 0;
 }
 
+/* What has begun is over; tells how long it took, or that a filter answered the call. */
+static __always_inline void call_end(__u32 tid, bool may_deny, struct outcome *o)
+{
+	struct inflight *f = bpf_map_lookup_elem(&syscall_inflight, &tid);
+
+	if (!f)
+		return;
+	if (f->begin)
+		o->ns = bpf_ktime_get_boot_ns() - f->begin;
+	else
+		o->denied = o->filtered && may_deny;
+	f->begin = 0;
+}
+
 SEC("tp_btf/sys_enter")
 int BPF_PROG(syscall_enter, struct pt_regs *regs, long id)
 {
@@ -240,9 +277,9 @@ int BPF_PROG(syscall_enter, struct pt_regs *regs, long id)
 SEC("tp_btf/sys_exit")
 int BPF_PROG(syscall_exit, struct pt_regs *regs, long ret)
 {
+	struct outcome o = {};
 	struct task_struct *t;
-	__u32 tid, abi, sysnr;
-	__u64 ns = 0;
+	__u32 tid, abi, what = 0;
 	int nr;
 
 	if (!current_watched())
@@ -253,8 +290,8 @@ int BPF_PROG(syscall_exit, struct pt_regs *regs, long ret)
 	abi = sys_abi(t);
 	if (call_may_be_first(nr)) {
 		__u32 *first = bpf_map_lookup_elem(&syscall_first, &tid);
-		__u32 what = first ? *first : 0;
 
+		what = first ? *first : 0;
 		if (what)
 			bpf_map_delete_elem(&syscall_first, &tid);
 		if (what == FIRST_FORK)
@@ -267,27 +304,26 @@ int BPF_PROG(syscall_exit, struct pt_regs *regs, long ret)
 		abi = EV_ABI_NATIVE;
 		ret = 0; /* the interrupted code's register, not a result */
 	}
-	sysnr = EV_SYSNR(abi, nr & 0xffff);
+	o.sysnr = EV_SYSNR(abi, nr & 0xffff);
 #if defined(__TARGET_ARCH_x86)
 	if (nr & 0x40000000)
-		sysnr = EV_SYSNR(EV_ABI_X32, nr & 0xffff);
+		o.sysnr = EV_SYSNR(EV_ABI_X32, nr & 0xffff);
 #endif
-	if (cfg.time_syscalls) {
-		struct inflight *f = bpf_map_lookup_elem(&syscall_inflight, &tid);
-
-		if (f) {
-			ns = bpf_ktime_get_boot_ns() - f->begin;
-			bpf_map_delete_elem(&syscall_inflight, &tid);
-		}
-	}
-	if (cfg.count_syscalls)
-		call_count(t, sysnr, ret < 0 && ret > -4096 ? -ret : 0, ns);
-	if (cfg.trace_syscalls)
-		call_trace(regs, sysnr, ret, ns);
+	o.ret = ret;
+	o.err = ret < 0 && ret > -4096 ? -ret : 0;
 	if (sys_is_multiplexed(abi, nr))
 		nr = sys_multiplexed(nr, sys_first_arg(regs));
 	else
 		nr = sys_native(abi, nr);
+	o.filtered = call_filtered(t, nr, regs, ret);
+	if (cfg.time_syscalls)
+		call_end(tid, !what, &o);
+	if (cfg.count_syscalls)
+		call_count(t, &o);
+	if (cfg.trace_syscalls)
+		call_trace(regs, &o);
+	if (cfg.join_checks && task_has_checks(tid))
+		checks_resolve(tid, o.sysnr, o.err);
 	if (nr >= 0 && nr < EV_NR_SYSCALLS)
 		bpf_tail_call(ctx, &sys_progs, nr);
 	return 0;
@@ -297,9 +333,13 @@ SEC("tp_btf/task_newtask")
 int BPF_PROG(syscall_newtask, struct task_struct *child)
 {
 	__u32 tid = BPF_CORE_READ(child, pid), what = FIRST_FORK;
+	struct inflight none = {};
 
-	if (cgroup_watched(task_cgroup_id(child)))
-		bpf_map_update_elem(&syscall_first, &tid, &what, BPF_ANY);
+	if (!cgroup_watched(task_cgroup_id(child)))
+		return 0;
+	bpf_map_update_elem(&syscall_first, &tid, &what, BPF_ANY);
+	if (cfg.time_syscalls)
+		bpf_map_update_elem(&syscall_inflight, &tid, &none, BPF_ANY);
 	return 0;
 }
 
@@ -326,6 +366,7 @@ SEC("tp_btf/sched_process_exit")
 int BPF_PROG(syscall_task_exit, struct task_struct *t)
 {
 	__u32 abi, tid = bpf_get_current_pid_tgid();
+	struct outcome o = {};
 	struct pt_regs *regs;
 	bool exits;
 	int nr;
@@ -336,17 +377,162 @@ int BPF_PROG(syscall_task_exit, struct task_struct *t)
 	if (cfg.time_syscalls)
 		bpf_map_delete_elem(&syscall_inflight, &tid);
 	regs = task_regs(t);
-	if (!regs)
-		return 0;
-	nr = sys_nr(regs);
+	nr = regs ? sys_nr(regs) : -1;
 	abi = sys_abi(t);
 	exits = abi == EV_ABI_NATIVE ? nr == __NR_exit || nr == __NR_exit_group
 				     : nr == COMPAT_exit || nr == COMPAT_exit_group;
+	o.sysnr = EV_SYSNR(abi, nr);
+	if (cfg.join_checks && task_has_checks(tid))
+		checks_resolve(tid, exits ? o.sysnr : CHECK_NO_CALL, 0);
 	if (!exits)
 		return 0;
+	o.filtered = task_filtered(t);
 	if (cfg.count_syscalls)
-		call_count(t, EV_SYSNR(abi, nr), 0, 0);
+		call_count(t, &o);
 	if (cfg.trace_syscalls)
-		call_trace(regs, EV_SYSNR(abi, nr), 0, 0);
+		call_trace(regs, &o);
+	return 0;
+}
+
+/* The arguments by which filters tell calls apart: include/arguments.def. */
+
+struct arguments_key {
+	__u64 cgroup;
+	__u32 tgid;
+	__u32 start;
+	__u32 nr; /* KEY_* */
+	__s32 err;
+	__u32 a, b, c;
+	__u32 pad;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct arguments_key);
+	__type(value, struct ev_syscall_arguments);
+} syscall_arguments SEC(".maps");
+
+#ifndef __NR_arch_prctl
+#define __NR_arch_prctl -1
+#endif
+
+static __always_inline bool keep_arguments(const struct sys_call *c, struct arguments_key *k)
+{
+	switch (c->nr) {
+#define ARGUMENTS(call, what, i0, m0, i1, m1, i2, m2)                                              \
+	case __NR_##call:                                                                          \
+		k->a = c->a[i0] & (m0);                                                            \
+		k->b = c->a[i1] & (m1);                                                            \
+		k->c = c->a[i2] & (m2);                                                            \
+		return true;
+#include "arguments.def"
+	}
+	return false;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(syscall_arguments_exit, struct pt_regs *regs, long ret)
+{
+	struct task_struct *t = (struct task_struct *)bpf_get_current_task();
+	struct ev_syscall_arguments e = {}, *v;
+	struct arguments_key k = {};
+	struct sys_call c;
+
+	sys_read(&c, regs);
+	if (!ev_enabled(EV_syscall_arguments) || !keep_arguments(&c, &k))
+		goto out;
+	k.cgroup = bpf_get_current_cgroup_id();
+	k.tgid = bpf_get_current_pid_tgid() >> 32;
+	k.start = task_start(t) >> 10;
+	k.err = ret < 0 && ret > -4096 ? -ret : 0;
+	e.filtered = call_filtered(t, c.nr, regs, ret);
+	k.nr = EV_SYSNR(c.abi, c.raw & 0xffff) | (task_in_setup(t) ? KEY_SETUP : 0) |
+	       (e.filtered ? KEY_FILTERED : 0);
+	v = bpf_map_lookup_elem(&syscall_arguments, &k);
+	if (v) {
+		__sync_fetch_and_add(&v->count, 1);
+		goto out;
+	}
+	ev_header(&e.hdr, EV_syscall_arguments, sizeof(e));
+	e.nr = EV_SYSNR(c.abi, c.raw & 0xffff);
+	e.a = k.a;
+	e.b = k.b;
+	e.c = k.c;
+	e.err = k.err;
+	e.count = 1;
+	if (filter_task(e.hdr.pid, e.hdr.uid, e.hdr.comm) &&
+	    bpf_map_update_elem(&syscall_arguments, &k, &e, BPF_NOEXIST))
+		ev_submit_fixed(&e, EV_syscall_arguments, false);
+out:
+	sys_next(ctx, EVS_syscall, c.nr);
+	return 0;
+}
+
+/* io_uring: what its requests ask for. */
+
+struct uring_key {
+	__u64 cgroup;
+	__u32 tgid;
+	__u32 start;
+	__u32 op; /* KEY_SETUP */
+	__u32 pad;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct uring_key);
+	__type(value, struct ev_syscall_io_uring);
+} syscall_io_uring SEC(".maps");
+
+static __always_inline void uring_count(__u32 op)
+{
+	struct task_struct *t = (struct task_struct *)bpf_get_current_task();
+	struct ev_syscall_io_uring e = {}, *v;
+	struct uring_key k = {};
+
+	if (!current_watched() || !ev_enabled(EV_syscall_io_uring))
+		return;
+	k.cgroup = bpf_get_current_cgroup_id();
+	k.tgid = bpf_get_current_pid_tgid() >> 32;
+	k.start = task_start(t) >> 10;
+	k.op = op | (task_in_setup(t) ? KEY_SETUP : 0);
+	v = bpf_map_lookup_elem(&syscall_io_uring, &k);
+	if (v) {
+		__sync_fetch_and_add(&v->count, 1);
+		return;
+	}
+	ev_header(&e.hdr, EV_syscall_io_uring, sizeof(e));
+	e.op = op;
+	e.count = 1;
+	if (filter_task(e.hdr.pid, e.hdr.uid, e.hdr.comm) &&
+	    bpf_map_update_elem(&syscall_io_uring, &k, &e, BPF_NOEXIST))
+		ev_submit_fixed(&e, EV_syscall_io_uring, false);
+}
+
+SEC("tp_btf/io_uring_submit_req")
+int BPF_PROG(syscall_uring, struct io_kiocb *req)
+{
+	uring_count(BPF_CORE_READ(req, opcode));
+	return 0;
+}
+
+/* What submit_req was called before 6.2, with other arguments in every few versions. */
+extern int LINUX_KERNEL_VERSION __kconfig;
+#define KERNEL(major, minor) ((major) << 16 | (minor) << 8)
+
+SEC("raw_tp/io_uring_submit_sqe")
+int syscall_uring_sqe(__u64 *ctx)
+{
+	__u32 op;
+
+	if (LINUX_KERNEL_VERSION < KERNEL(5, 14)) /* ring, opcode, … */
+		op = ctx[1];
+	else if (LINUX_KERNEL_VERSION < KERNEL(6, 0)) /* ring, request, [user_data,] opcode, … */
+		op = BPF_CORE_READ((struct io_kiocb *)ctx[1], opcode);
+	else /* request, … */
+		op = BPF_CORE_READ((struct io_kiocb *)ctx[0], opcode);
+	uring_count(op & 0xff);
 	return 0;
 }

@@ -5,7 +5,12 @@
 
 #define EV_FILTER_MAX	8
 #define MULTIPLEXED_IPC 32 /* socketcall(2) has fewer calls, ipc(2) as well */
+#define EV_PROBES	4
 #define EV_NR_SYSCALLS	512 /* numbers of the native ABI stay below this */
+
+struct ev_range {
+	__u64 begin, end; /* addresses; end is outside */
+};
 
 struct ev_config {
 	__u64 events[2]; /* bit per enum ev_type: wanted by a sink */
@@ -14,6 +19,9 @@ struct ev_config {
 	__u32 count_syscalls; /* keep syscall.calls */
 	__u32 time_syscalls; /* sys_enter is attached: durations are known */
 	__u32 trace_syscalls; /* send syscall.call for every call */
+	__u32 join_checks; /* capability checks are seen: sys_exit tells what became of the calls */
+	__u32 pad;
+	struct ev_range probes[EV_PROBES]; /* kernel functions that ask for a capability without auditing it */
 	__u32 host_mnt_ns; /* inode number of the host's mount namespace */
 	__u32 self_tgid; /* ebpfmon itself */
 	__u32 nr_pids, nr_uids, nr_comms; /* filters; 0: everything */

@@ -50,6 +50,12 @@ enum ev_sysvop {
 #define EV_SIGCODE(sig, code)                                                                      \
 	((code) > 0 && (code) < 0x80 ? (__u32)(sig) << 16 | (code) : (__u32)(code))
 
+enum ev_capns {
+	CAPNS_INITIAL, /* the host's */
+	CAPNS_OWN, /* the one the process is in, which is not the host's */
+	CAPNS_OTHER,
+};
+
 enum ev_exeflags {
 	EXE_UPPER = 1 << 0, /* on overlayfs, the file lives in the container's own (upper) layer */
 	EXE_LOWER = 1 << 1, /* on overlayfs, the file is the image's */

@@ -41,7 +41,7 @@ static int probe(struct loader **out)
 
 	memset(lo.subsystems, true, sizeof(lo.subsystems));
 	memset(lo.config.events, 0xff, sizeof(lo.config.events));
-	lo.config.count_syscalls = lo.config.time_syscalls = 1;
+	lo.config.count_syscalls = lo.config.time_syscalls = lo.config.join_checks = 1;
 	err = loader_open(out, &lo);
 	if (!err) {
 		loader_attach(*out);
@@ -67,7 +67,7 @@ static void print_text(const struct check *checks, size_t nr, const struct loade
 	c = loader_coverage(l, &rows);
 	for (unsigned int i = 0; i < rows; i++)
 		printf("%-10s %-26s %-8s %s%s\n", c[i].subsystem, c[i].program,
-		       c[i].active ? "ok" : "missing", c[i].active ? c[i].hook : "",
+		       c[i].active ? "ok" : c[i].needless ? "spare" : "missing", c[i].active ? c[i].hook : "",
 		       c[i].active ? "" : c[i].reason);
 }
 
@@ -132,7 +132,7 @@ int cmd_doctor(int argc, char **argv)
 		const struct coverage *c = loader_coverage(l, &rows);
 
 		for (unsigned int i = 0; i < rows; i++)
-			if (!c[i].active)
+			if (!c[i].active && !c[i].needless)
 				status = EXIT_FINDINGS;
 	}
 	loader_close(l);

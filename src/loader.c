@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include "loader.h"
 #include "log.h"
@@ -26,6 +27,7 @@ struct hook {
 	const char *doc;
 	const char *map; /* of HOOK_ITERATOR: what it goes over, when that is a map */
 	const char *first; /* of a second program: whose missed runs it takes over */
+	const char *instead; /* of another program, where the kernel has no hook for that one */
 };
 
 struct object_row {
@@ -43,15 +45,17 @@ static const struct object_row object_rows[] = {
 static const struct hook hooks[] = {
 #define OBJECT(name)
 #define TRACEPOINT(subsystem, program, doc)                                                        \
-	{HOOK_TRACEPOINT, EVS_##subsystem, #program, NULL, doc, NULL, NULL},
+	{HOOK_TRACEPOINT, EVS_##subsystem, #program, NULL, doc, NULL, NULL, NULL},
 #define SECOND(subsystem, program, first, doc)                                                     \
-	{HOOK_TRACEPOINT, EVS_##subsystem, #program, NULL, doc, NULL, #first},
+	{HOOK_TRACEPOINT, EVS_##subsystem, #program, NULL, doc, NULL, #first, NULL},
+#define ALTERNATIVE(subsystem, program, instead, doc)                                              \
+	{HOOK_TRACEPOINT, EVS_##subsystem, #program, NULL, doc, NULL, NULL, #instead},
 #define SYSCALLS(subsystem, program, calls, doc)                                                   \
-	{HOOK_SYSCALLS, EVS_##subsystem, #program, calls, doc, NULL, NULL},
+	{HOOK_SYSCALLS, EVS_##subsystem, #program, calls, doc, NULL, NULL, NULL},
 #define ITERATOR(subsystem, program, doc)                                                          \
-	{HOOK_ITERATOR, EVS_##subsystem, #program, NULL, doc, NULL, NULL},
+	{HOOK_ITERATOR, EVS_##subsystem, #program, NULL, doc, NULL, NULL, NULL},
 #define FINAL_ITERATOR(subsystem, program, map, doc)                                               \
-	{HOOK_ITERATOR, EVS_##subsystem, #program, NULL, doc, #map, NULL},
+	{HOOK_ITERATOR, EVS_##subsystem, #program, NULL, doc, #map, NULL, NULL},
 #include "hooks.def"
 };
 
@@ -71,6 +75,7 @@ static const struct {
 
 struct loader {
 	struct loader_options options;
+	struct btf *btf; /* the kernel's; NULL: cannot be read */
 	struct bpf_object *objects[NR_OBJECTS];
 	struct bpf_link *links[NR_HOOKS];
 	struct coverage coverage[NR_HOOKS];
@@ -182,11 +187,44 @@ static int configure(const struct loader *l, struct bpf_object *obj)
 		   : -ENOENT;
 }
 
+/* Does the kernel have the tracepoint of a program "tp_btf/NAME"? */
+static bool has_tracepoint(const struct loader *l, const struct bpf_program *p)
+{
+	const char *section = bpf_program__section_name(p);
+	char type[96];
+
+	if (!l->btf || strncmp(section, "tp_btf/", 7))
+		return false;
+	snprintf(type, sizeof(type), "btf_trace_%s", section + 7);
+	return btf__find_by_name_kind(l->btf, type, BTF_KIND_TYPEDEF) > 0;
+}
+
+/* Of two programs that give the same, one is wanted. */
+static void choose_alternatives(struct loader *l, struct bpf_object *obj)
+{
+	for (size_t i = 0; i < NR_HOOKS; i++) {
+		const char *instead = hooks[i].instead;
+		struct bpf_program *p =
+			instead ? bpf_object__find_program_by_name(obj, instead) : NULL;
+		struct coverage *c;
+
+		if (!p)
+			continue;
+		c = has_tracepoint(l, p) ? &l->coverage[i] : coverage_of(l, instead);
+		if (!c || c->reason[0])
+			continue;
+		c->needless = true;
+		snprintf(c->reason, sizeof(c->reason), "%s gives it on this kernel",
+			 c == &l->coverage[i] ? instead : hooks[i].program);
+	}
+}
+
 static int prepare(struct loader *l, struct bpf_object *obj)
 {
 	struct bpf_program *prog;
 	int err;
 
+	choose_alternatives(l, obj);
 	bpf_object__for_each_program(prog, obj)
 	{
 		const struct coverage *c = coverage_of(l, bpf_program__name(prog));
@@ -293,6 +331,9 @@ int loader_open(struct loader **out, const struct loader_options *o)
 		return -ENOMEM;
 	l->options = *o;
 	libbpf_set_print(on_log);
+	l->btf = btf__load_vmlinux_btf();
+	if (libbpf_get_error(l->btf))
+		l->btf = NULL;
 	name_hooks(l);
 	for (size_t i = 0; i < NR_OBJECTS; i++) {
 		err = load_object(l, i);
@@ -539,6 +580,7 @@ void loader_close(struct loader *l)
 	loader_detach(l);
 	for (size_t i = 0; i < NR_OBJECTS; i++)
 		bpf_object__close(l->objects[i]);
+	btf__free(l->btf);
 	free(l);
 }
 

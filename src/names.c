@@ -396,10 +396,31 @@ static const struct enum_name sysvops[] = {
 static const struct enum_name seccomps[] = {
 	{0, "disabled"}, {1, "strict"}, {2, "filter"}, {0, NULL}};
 
+static const struct enum_name capnss[] = {
+	{CAPNS_INITIAL, "initial"}, {CAPNS_OWN, "own"}, {CAPNS_OTHER, "other"}, {0, NULL}};
+
+/* include/uapi/linux/io_uring.h: enum io_uring_op */
+static const char *const uring_names[] = {
+	"nop",		  "readv",	   "writev",	   "fsync",	      "read_fixed",
+	"write_fixed",	  "poll_add",	   "poll_remove",  "sync_file_range", "sendmsg",
+	"recvmsg",	  "timeout",	   "timeout_remove", "accept",	      "async_cancel",
+	"link_timeout",	  "connect",	   "fallocate",	   "openat",	      "close",
+	"files_update",	  "statx",	   "read",	   "write",	      "fadvise",
+	"madvise",	  "send",	   "recv",	   "openat2",	      "epoll_ctl",
+	"splice",	  "provide_buffers", "remove_buffers", "tee",	      "shutdown",
+	"renameat",	  "unlinkat",	   "mkdirat",	   "symlinkat",	      "linkat",
+	"msg_ring",	  "fsetxattr",	   "setxattr",	   "fgetxattr",	      "getxattr",
+	"socket",	  "uring_cmd",	   "send_zc",	   "sendmsg_zc",      "read_multishot",
+	"waitid",	  "futex_wait",	   "futex_wake",   "futex_waitv",     "fixed_fd_install",
+	"ftruncate",	  "bind",	   "listen",	   "recv_zc",	      "epoll_wait",
+	"readv_fixed",	  "writev_fixed",  "pipe",
+};
+
 static const struct enum_name *const enums[FT__MAX] = {
 	[FT_sigcode] = sigcodes,   [FT_fstype] = fstypes,   [FT_family] = families,
 	[FT_filekind] = filekinds, [FT_ipckind] = ipckinds, [FT_ptracereq] = ptracereqs,
 	[FT_sysvop] = sysvops,	   [FT_seccomp] = seccomps,
+	[FT_capns] = capnss,
 };
 
 const char *name_enum(enum field_type type, __u64 value)
@@ -408,6 +429,10 @@ const char *name_enum(enum field_type type, __u64 value)
 		return name_signal(value);
 	if (type == FT_sysnr)
 		return name_syscall(value);
+	if (type == FT_cap)
+		return name_capability(value);
+	if (type == FT_uringop)
+		return value < COUNT(uring_names) ? uring_names[value] : NULL;
 	for (const struct enum_name *e = enums[type]; e && e->name; e++)
 		if (e->value == value)
 			return e->name;

@@ -49,6 +49,38 @@ static unsigned int namespace_inode(const char *path)
 	return stat(path, &st) ? 0 : st.st_ino;
 }
 
+/*
+ * The kernel functions that ask whether a capability is there without auditing it
+ * (kernel/capability.c, security/commoncap.c): where they are, for the stacks of checks.
+ */
+static void probe_functions(struct ev_range *out, unsigned int max)
+{
+	static const char *const names[] = {"ns_capable_noaudit", "has_ns_capability_noaudit",
+					    "has_capability_noaudit", "cap_vm_enough_memory"};
+	FILE *f = fopen("/proc/kallsyms", "re");
+	struct ev_range *open = NULL;
+	unsigned long long at;
+	unsigned int nr = 0;
+	char line[512], name[128];
+
+	/* a function reaches up to the next symbol */
+	while (f && (nr < max || open) && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%llx %*c %127s", &at, name) != 2 || !at)
+			continue;
+		if (open && at > open->begin) {
+			open->end = at;
+			open = NULL;
+		}
+		for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && nr < max; i++)
+			if (!strcmp(name, names[i])) {
+				open = &out[nr++];
+				open->begin = at;
+			}
+	}
+	if (f)
+		fclose(f);
+}
+
 static void configure(const struct options *o, struct loader_options *lo)
 {
 	struct ev_config *c = &lo->config;
@@ -71,6 +103,8 @@ static void configure(const struct options *o, struct loader_options *lo)
 		lo->subsystems[event_descs[i].sub] = true;
 	}
 	c->count_syscalls = o->events[EV_syscall_calls];
+	c->join_checks = o->events[EV_capability_checks];
+	probe_functions(c->probes, EV_PROBES);
 	/* counters of files are nameless without the records that say which file it is */
 	if (o->events[EV_file_io])
 		c->events[EV_file_inherit / 64] |= 1ULL << EV_file_inherit % 64,
@@ -465,6 +499,21 @@ bool recorder_turn(struct recorder *r)
 
 /* ---- calls that have not returned ---- */
 
+static bool under_filter(__u32 pid, pid_t tid)
+{
+	char path[64], line[256];
+	bool yes = false;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%u/task/%d/status", pid, tid);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f))
+		yes |= !strcmp(line, "Seccomp:\t2\n");
+	if (f)
+		fclose(f);
+	return yes;
+}
+
 static void feed_unfinished(struct recorder *r, const struct process *p, pid_t tid)
 {
 	struct ev_syscall_calls e = {.count = 1, .unfinished = 1};
@@ -493,6 +542,7 @@ static void feed_unfinished(struct recorder *r, const struct process *p, pid_t t
 		};
 		memcpy(e.hdr.comm, p->comm, sizeof(e.hdr.comm));
 		e.nr = EV_SYSNR(EV_ABI_NATIVE, nr);
+		e.filtered = under_filter(p->pid, tid);
 		pipeline_feed(&r->pipeline, &e, sizeof(e));
 	}
 	fclose(f);
@@ -525,7 +575,7 @@ static int warn_coverage(struct recorder *r)
 	for (unsigned int i = 0; i < r->session.nr_coverage; i++) {
 		const struct coverage *c = &r->session.coverage[i];
 
-		if (c->active || !strcmp(c->reason, "not asked for"))
+		if (c->active || c->needless || !strcmp(c->reason, "not asked for"))
 			continue;
 		log_warn("%s was not recorded by %s: %s", c->subsystem, c->program, c->reason);
 		missing++;

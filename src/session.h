@@ -15,6 +15,7 @@ struct coverage {
 	const char *doc; /* what it gives */
 	bool active;
 	__u64 missed; /* runs that the kernel left out, on whatever task of the host */
+	bool needless; /* another program gives the same on this kernel */
 	char reason[160]; /* why not, and what that costs */
 };
 

@@ -531,6 +531,8 @@ FORMATTER(fmt_sysnr)
 {
 	__u32 v = record_number(r->hdr, f);
 
+	if (v == (__u32)-1)
+		return false;
 	quote(b, form);
 	value_syscall(b, v);
 	quote(b, form);
@@ -599,6 +601,9 @@ static bool (*const formatters[FT__MAX])(struct buf *b, const struct record *r,
 	[FT_ptracereq] = fmt_enum,
 	[FT_sysvop] = fmt_enum,
 	[FT_seccomp] = fmt_enum,
+	[FT_cap] = fmt_enum,
+	[FT_capns] = fmt_enum,
+	[FT_uringop] = fmt_enum,
 	[FT_oflags] = fmt_flags,
 	[FT_cloneflags] = fmt_flags,
 	[FT_mntflags] = fmt_flags,

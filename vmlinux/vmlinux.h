@@ -171,6 +171,15 @@ typedef struct {
 	u64 val; /* u32[2] before 6.12: the same eight bytes */
 } kernel_cap_t;
 
+struct ns_common {
+	unsigned int inum;
+};
+
+struct user_namespace {
+	int level;
+	struct ns_common ns;
+};
+
 struct cred {
 	kuid_t uid;
 	kgid_t gid;
@@ -181,15 +190,12 @@ struct cred {
 	kuid_t fsuid;
 	kgid_t fsgid;
 	kernel_cap_t cap_inheritable, cap_permitted, cap_effective, cap_bset, cap_ambient;
+	struct user_namespace *user_ns;
 };
 
 struct mm_struct {
 	unsigned long arg_start, arg_end;
 	struct file *exe_file;
-};
-
-struct ns_common {
-	unsigned int inum;
 };
 
 struct mnt_namespace {
@@ -261,6 +267,7 @@ struct signal_struct {
 
 struct seccomp {
 	int mode;
+	atomic_t filter_count; /* from 5.11 on */
 };
 
 struct thread_info {
@@ -321,6 +328,12 @@ struct linux_binprm {
 	const char *interp;
 	int argc;
 	struct file *file;
+};
+
+/* ---- io_uring ---- */
+
+struct io_kiocb {
+	u8 opcode;
 };
 
 /* ---- sockets, pipes ---- */
