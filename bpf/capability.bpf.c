@@ -25,8 +25,8 @@ static __always_inline bool is_probe_address(__u64 address)
 /* The memory-overcommit check: so frequent that its stack is not asked for. */
 static __always_inline bool is_overcommit(__u32 cap, int nr)
 {
-	return cap == CAP_SYS_ADMIN_ && (nr == __NR_mmap || nr == __NR_brk || nr == __NR_mprotect ||
-					 nr == __NR_mremap);
+	return cap == CAP_SYS_ADMIN_ &&
+	       (nr == __NR_mmap || nr == __NR_brk || nr == __NR_mprotect || nr == __NR_mremap);
 }
 
 static __always_inline bool stack_has_probe(void *ctx)
@@ -87,8 +87,8 @@ static __always_inline void check_keep(const struct check *c, int nr)
 	}
 }
 
-static __always_inline void check_begin(const struct cred *cred, struct user_namespace *ns, __u32 cap, int ret,
-					__u32 flags, int nr)
+static __always_inline void check_begin(const struct cred *cred, struct user_namespace *ns,
+					__u32 cap, int ret, __u32 flags, int nr)
 {
 	struct task_struct *t = (struct task_struct *)bpf_get_current_task();
 	struct check c = {.count = 1};

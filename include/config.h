@@ -5,7 +5,7 @@
 
 #define EV_FILTER_MAX	8
 #define MULTIPLEXED_IPC 32 /* socketcall(2) has fewer calls, ipc(2) as well */
-#define EV_PROBES	4
+#define EV_PROBES	5
 #define EV_NR_SYSCALLS	512 /* numbers of the native ABI stay below this */
 
 struct ev_range {
@@ -21,7 +21,8 @@ struct ev_config {
 	__u32 trace_syscalls; /* send syscall.call for every call */
 	__u32 join_checks; /* capability checks are seen: sys_exit tells what became of the calls */
 	__u32 pad;
-	struct ev_range probes[EV_PROBES]; /* kernel functions that ask for a capability without auditing it */
+	struct ev_range probes
+		[EV_PROBES]; /* kernel functions that ask for a capability without auditing it */
 	__u32 host_mnt_ns; /* inode number of the host's mount namespace */
 	__u32 self_tgid; /* ebpfmon itself */
 	__u32 nr_pids, nr_uids, nr_comms; /* filters; 0: everything */

@@ -67,8 +67,10 @@ static void print_text(const struct check *checks, size_t nr, const struct loade
 	c = loader_coverage(l, &rows);
 	for (unsigned int i = 0; i < rows; i++)
 		printf("%-10s %-26s %-8s %s%s\n", c[i].subsystem, c[i].program,
-		       c[i].active ? "ok" : c[i].needless ? "spare" : "missing", c[i].active ? c[i].hook : "",
-		       c[i].active ? "" : c[i].reason);
+		       c[i].active     ? "ok"
+		       : c[i].needless ? "spare"
+				       : "missing",
+		       c[i].active ? c[i].hook : "", c[i].active ? "" : c[i].reason);
 }
 
 static void print_json(const struct check *checks, size_t nr, const struct loader *l)

@@ -55,8 +55,10 @@ static unsigned int namespace_inode(const char *path)
  */
 static void probe_functions(struct ev_range *out, unsigned int max)
 {
-	static const char *const names[] = {"ns_capable_noaudit", "has_ns_capability_noaudit",
-					    "has_capability_noaudit", "cap_vm_enough_memory"};
+	/* cap_vm_enough_memory() jumps to cap_capable() in newer kernels: then its caller is seen */
+	static const char *const names[EV_PROBES] = {
+		"ns_capable_noaudit", "has_ns_capability_noaudit", "has_capability_noaudit",
+		"cap_vm_enough_memory", "security_vm_enough_memory_mm"};
 	FILE *f = fopen("/proc/kallsyms", "re");
 	struct ev_range *open = NULL;
 	unsigned long long at;

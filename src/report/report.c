@@ -28,6 +28,9 @@ static const struct {
 	[EV_process_credentials] = {report_process_event, false},
 	[EV_process_namespaces] = {report_process_event, false},
 	[EV_syscall_calls] = {report_syscall, true},
+	[EV_syscall_arguments] = {report_arguments, false},
+	[EV_syscall_io_uring] = {report_io_uring, false},
+	[EV_capability_checks] = {report_check, false},
 	[EV_file_open] = {report_open, true},
 	[EV_file_inherit] = {report_inherit, true},
 	[EV_file_io] = {report_file_io, true},
@@ -74,6 +77,9 @@ static void set_limits(struct report *rep, const struct report_limits *l)
 	rep->processes.calls.limit = l->process_syscalls;
 	rep->processes.events.t.limit = l->process_events;
 	rep->syscalls.all.limit = l->syscalls;
+	rep->syscalls.arguments.t.limit = l->syscalls;
+	rep->syscalls.io_uring.t.limit = l->syscalls;
+	rep->checks.t.limit = l->syscalls;
 	rep->files.all.limit = l->files;
 	rep->files.directories.limit = l->directories;
 	rep->files.volumes.limit = l->volumes;
@@ -221,12 +227,25 @@ static int report_finish(struct sink *sink, const struct session *end)
 static void report_free(struct report *rep)
 {
 	struct hash *tables[] = {
-		&rep->processes.all.h,	 &rep->processes.calls.h, &rep->processes.events.t.h,
-		&rep->syscalls.all.h,	 &rep->files.all.h,	  &rep->files.directories.h,
-		&rep->files.volumes.h,	 &rep->files.changes.t.h, &rep->ipc.channels.h,
-		&rep->ipc.users.h,	 &rep->ipc.events.t.h,	  &rep->tcp.by_sock.h,
-		&rep->tcp.failures.h,	 &rep->tcp.peers.h,	  &rep->tcp.listeners.t.h,
+		&rep->processes.all.h,
+		&rep->processes.calls.h,
+		&rep->processes.events.t.h,
+		&rep->syscalls.all.h,
+		&rep->files.all.h,
+		&rep->files.directories.h,
+		&rep->files.volumes.h,
+		&rep->files.changes.t.h,
+		&rep->ipc.channels.h,
+		&rep->ipc.users.h,
+		&rep->ipc.events.t.h,
+		&rep->tcp.by_sock.h,
+		&rep->tcp.failures.h,
+		&rep->tcp.peers.h,
+		&rep->tcp.listeners.t.h,
 		&rep->tcp.datagrams.t.h,
+		&rep->syscalls.arguments.t.h,
+		&rep->syscalls.io_uring.t.h,
+		&rep->checks.t.h,
 	};
 
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)

@@ -44,7 +44,8 @@ __u64 report_folded(const struct report *rep)
 	const struct report_processes *ps = &rep->processes;
 
 	return ps->all.folded + ps->folded_forks + ps->folded_execs + ps->calls.folded +
-	       ps->events.t.folded + rep->syscalls.all.folded + rep->files.folded_records +
+	       ps->events.t.folded + rep->syscalls.all.folded + rep->syscalls.arguments.t.folded +
+	       rep->syscalls.io_uring.t.folded + rep->checks.t.folded + rep->files.folded_records +
 	       rep->files.changes.t.folded + rep->files.volumes.folded + rep->ipc.channels.folded +
 	       rep->ipc.users.folded + rep->ipc.events.t.folded + rep->tcp.folded +
 	       rep->tcp.listeners.t.folded + rep->tcp.datagrams.t.folded + rep->tcp.peers.folded;
@@ -317,6 +318,7 @@ int report_write(struct report *rep, struct jw *j, const struct session *end)
 	events_json(rep, j, PHASE_RUN);
 	report_process_json(rep, j);
 	report_syscall_json(rep, j);
+	report_capability_json(rep, j);
 	report_file_json(rep, j);
 	report_ipc_json(rep, j);
 	report_tcp_json(rep, j);

@@ -51,7 +51,7 @@ struct report_call {
 	struct report_call *next; /* of the same process */
 	__u32 nr, err;
 	enum phase phase;
-	__u64 count, total, longest;
+	__u64 count, filtered, denied, total, longest;
 };
 
 struct report_process {
@@ -85,7 +85,7 @@ struct report_processes {
 struct call_sum {
 	char name[64];
 	__u32 nr;
-	__u64 count, errors, total, longest;
+	__u64 count, errors, filtered, denied, total, longest;
 	struct report_call **calls; /* one per result */
 	size_t nr_calls;
 };
@@ -94,6 +94,7 @@ struct report_syscalls {
 	struct table all;
 	__u64 count[PHASE__MAX], errors[PHASE__MAX], folded[PHASE__MAX];
 	bool timed;
+	struct tally arguments, io_uring;
 };
 
 struct file_stats {

@@ -37,6 +37,8 @@ struct report {
 	struct report_files files;
 	struct report_ipc ipc;
 	struct report_tcp tcp;
+	struct tally checks; /* for capabilities, but probes */
+	__u64 probes;
 };
 
 static inline enum phase record_phase(const struct record *r)
@@ -82,7 +84,7 @@ void report_process_ref(struct jw *j, const struct report_process *p, __u32 pid,
 /* One part each: record handlers, in the dispatch table of report.c … */
 typedef void report_handler(struct report *rep, const struct record *r);
 report_handler report_fork, report_exec, report_exit, report_process_event;
-report_handler report_syscall;
+report_handler report_syscall, report_arguments, report_io_uring, report_check;
 report_handler report_open, report_inherit, report_file_io, report_change;
 report_handler report_channel, report_channel_io, report_pipe, report_unix_connect,
 	report_unix_accept, report_unix_name, report_ipc_event;
@@ -92,6 +94,7 @@ report_handler report_connect, report_accept, report_listen, report_close, repor
 /* … and their share of the document. */
 void report_process_json(struct report *rep, struct jw *j);
 void report_syscall_json(struct report *rep, struct jw *j);
+void report_capability_json(struct report *rep, struct jw *j);
 void report_syscall_setup_json(struct report *rep, struct jw *j);
 void report_file_json(struct report *rep, struct jw *j);
 void report_ipc_json(struct report *rep, struct jw *j);

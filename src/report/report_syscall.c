@@ -51,6 +51,8 @@ static struct report_call *call_get(struct report *rep, struct table *t, __u32 s
 	c->nr = k.nr;
 	c->err = k.err;
 	c->count += e->count;
+	c->filtered += e->filtered ? e->count : 0;
+	c->denied += e->denied;
 	c->total += e->total;
 	if (e->longest > c->longest)
 		c->longest = e->longest;
@@ -149,6 +151,8 @@ size_t report_call_sums(const struct report *rep, enum phase phase, struct call_
 		s->nr_calls++;
 		s->count += c->count;
 		s->errors += c->err ? c->count : 0;
+		s->filtered += c->filtered;
+		s->denied += c->denied;
 		s->total += c->total;
 		s->longest = c->longest > s->longest ? c->longest : s->longest;
 	}
@@ -169,6 +173,8 @@ static void sum_json(struct jw *j, const struct call_sum *s)
 	jw_u64(j, "number", s->nr & 0xffff);
 	jw_str(j, "abi", abi < 3 ? abi_names[abi] : "other");
 	jw_u64(j, "count", s->count);
+	jw_u64_if(j, "filtered", s->filtered);
+	jw_u64_if(j, "denied", s->denied);
 	if (s->errors) {
 		jw_object(j, "errors", JSON_INLINE);
 		for (size_t i = 0; i < s->nr_calls; i++) {
@@ -207,6 +213,8 @@ void report_syscall_json(struct report *rep, struct jw *j)
 	jw_object(j, "syscalls", JSON_LINES);
 	jw_bool(j, "timed", rep->syscalls.timed);
 	phase_json(rep, j, PHASE_RUN);
+	tally_json(rep, j, "arguments", &rep->syscalls.arguments, -1);
+	tally_json(rep, j, "io_uring", &rep->syscalls.io_uring, -1);
 	jw_end(j);
 }
 
@@ -214,5 +222,35 @@ void report_syscall_setup_json(struct report *rep, struct jw *j)
 {
 	jw_object(j, "syscalls", JSON_LINES);
 	phase_json(rep, j, PHASE_SETUP);
+	jw_end(j);
+}
+
+void report_arguments(struct report *rep, const struct record *r)
+{
+	tally_add(rep, &rep->syscalls.arguments, r);
+}
+
+void report_io_uring(struct report *rep, const struct record *r)
+{
+	tally_add(rep, &rep->syscalls.io_uring, r);
+}
+
+void report_check(struct report *rep, const struct record *r)
+{
+	const struct ev_capability_checks *e = (const struct ev_capability_checks *)r->hdr;
+
+	/* every fork and mmap is a probe; nothing depends on them */
+	if (e->probe)
+		rep->probes += e->count;
+	else
+		tally_add(rep, &rep->checks, r);
+}
+
+void report_capability_json(struct report *rep, struct jw *j)
+{
+	jw_object(j, "capabilities", JSON_LINES);
+	jw_u64(j, "folded", rep->checks.t.folded);
+	jw_u64(j, "probes", rep->probes);
+	tally_json(rep, j, "checks", &rep->checks, -1);
 	jw_end(j);
 }
