@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: MIT
 /* ebpfmon list: events, containers. */
-#include <cjson/cJSON.h>
-#include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 #include "buf.h"
+#include "clock.h"
 #include "commands.h"
+#include "container/processes.h"
 #include "container/table.h"
 #include "events_doc.h"
 #include "log.h"
+#include "report/report_container.h"
+#include "report/text_out.h"
 #include "value.h"
 
 enum list_format { LIST_TEXT, LIST_JSON, LIST_MARKDOWN };
@@ -38,149 +40,173 @@ static int list_events(enum list_format format)
 
 /* ---- containers ---- */
 
-struct facts {
-	unsigned int processes;
-	time_t since;
+struct row {
+	const struct container *c;
+	struct container_processes processes;
+	char pod[600];
 };
 
-/* Processes of the cgroup and all below it. */
-static unsigned int count_processes(const char *dir, int depth)
-{
-	char path[8192], line[64];
-	unsigned int n = 0;
-	struct dirent *e;
-	FILE *f;
-	DIR *d;
+struct rows {
+	struct row *v;
+	unsigned int nr;
+	char *mount;
+	bool no_memory;
+};
 
-	snprintf(path, sizeof(path), "%s/cgroup.procs", dir);
-	f = fopen(path, "re");
-	while (f && fgets(line, sizeof(line), f))
-		n++;
-	if (f)
-		fclose(f);
-	d = depth < 16 ? opendir(dir) : NULL;
-	while (d && (e = readdir(d))) {
-		if (e->d_type != DT_DIR || e->d_name[0] == '.')
-			continue;
-		snprintf(path, sizeof(path), "%s/%s", dir, e->d_name);
-		n += count_processes(path, depth + 1);
+static int add_row(struct container *c, void *arg)
+{
+	struct rows *rows = arg;
+	const struct container_info *info = &c->info;
+	struct row *more, *r;
+
+	if (!c->known)
+		return 0;
+	more = realloc(rows->v, (rows->nr + 1) * sizeof(*more));
+	if (!more) {
+		rows->no_memory = true;
+		return -1;
 	}
-	if (d)
-		closedir(d);
-	return n;
+	rows->v = more;
+	r = &more[rows->nr++];
+	*r = (struct row){.c = c};
+	if (info->pod_name || info->pod_uid)
+		snprintf(r->pod, sizeof(r->pod), "%.250s%s%.250s",
+			 info->pod_namespace && info->pod_name ? info->pod_namespace : "",
+			 info->pod_namespace && info->pod_name ? "/" : "",
+			 info->pod_name ? info->pod_name : info->pod_uid);
+	container_processes_read(rows->mount, c->cgroup_path, &r->processes);
+	return 0;
 }
 
-static struct facts facts_of(const struct container *c)
+static void since_text(const struct row *r, __s64 boot_to_wall, char *out, size_t size)
 {
-	char *mount = cgroup_mount(), path[8192];
-	struct facts f = {};
-	struct stat st;
-
-	if (!mount)
-		return f;
-	snprintf(path, sizeof(path), "%s%s", mount, c->cgroup_path);
-	free(mount);
-	f.processes = count_processes(path, 0);
-	if (stat(path, &st) == 0)
-		f.since = st.st_mtime;
-	return f;
-}
-
-/* A column of a name that may come from a container: escaped, cut to what fits. */
-static void column(struct buf *b, const char *s, int width)
-{
-	struct buf safe = {};
-
-	value_json_bytes(&safe, s ? s : "-", s ? strlen(s) : 1);
-	buf_printf(b, "%-*.*s ", width, width, safe.data ? safe.data : "-");
-	buf_free(&safe);
-}
-
-static int text_row(struct container *c, void *arg)
-{
-	struct facts f = facts_of(c);
-	struct buf *b = arg;
-	char since[32] = "-";
+	time_t t = (time_t)((r->processes.since + (__u64)boot_to_wall) / 1000000000);
 	struct tm tm;
 
-	if (f.since && localtime_r(&f.since, &tm))
-		strftime(since, sizeof(since), "%F %T", &tm);
-	column(b, c->id, 12);
-	column(b, c->info.name, 24);
-	column(b, c->info.image, 24);
-	column(b, c->runtime, 12);
-	column(b, c->info.pod_name, 20);
-	buf_printf(b, "%9u %s\n", f.processes, since);
-	return 0;
+	snprintf(out, size, "-");
+	if (r->processes.first && localtime_r(&t, &tm))
+		strftime(out, size, "%F %T", &tm);
 }
 
-static void set_string(cJSON *o, const char *key, const char *s)
+static const char *const headings[] = {"CONTAINER ID", "NAME",	    "IMAGE", "RUNTIME",
+				       "POD",	       "PROCESSES", "SINCE"};
+
+enum { COLUMNS = 7 };
+
+/* Its values as bytes; numbers go to @number and @since. */
+static void values_of(const struct row *r, __s64 boot_to_wall, const char *v[COLUMNS],
+		      char number[16], char since[32])
 {
-	struct buf safe = {};
+	const struct container *c = r->c;
 
-	if (!s)
-		return;
-	value_json_bytes(&safe, s, strlen(s));
-	/* already escaped as the inside of a JSON string */
-	buf_printf(&safe, "\"");
-	if (safe.data) {
-		struct buf raw = {};
+	snprintf(number, 16, "%u", r->processes.nr);
+	since_text(r, boot_to_wall, since, 32);
+	v[0] = c->short_id[0] ? c->short_id : c->id;
+	v[1] = c->info.name ? c->info.name : "-";
+	v[2] = c->info.image ? c->info.image : "-";
+	v[3] = c->runtime ? c->runtime : "-";
+	v[4] = r->pod[0] ? r->pod : "-";
+	v[5] = number;
+	v[6] = since;
+}
 
-		buf_printf(&raw, "\"%s", safe.data);
-		if (raw.data)
-			cJSON_AddRawToObject(o, key, raw.data);
-		buf_free(&raw);
+/* Names are anybody's: first what is no text is made text, then what would move the cursor. */
+static void put_column(struct text_out *t, const char *s, unsigned int max)
+{
+	struct buf text = {};
+
+	value_bytes(&text, s, strlen(s), FORM_TEXT);
+	text_put(t, text.data, max);
+	if (text.err)
+		t->err = text.err;
+	buf_free(&text);
+}
+
+/* As wide as what is in it, and cut where it would push the others off the screen. */
+static int show_text(const struct rows *rows, __s64 boot_to_wall)
+{
+	static const unsigned int widest[COLUMNS] = {24, 40, 48, 20, 40, 9, 19};
+	unsigned int width[COLUMNS], col;
+	struct text_out t = {.out = stdout, .width = 4096};
+	const char *v[COLUMNS];
+	char number[16], since[32];
+
+	for (int k = 0; k < COLUMNS; k++)
+		width[k] = (unsigned int)strlen(headings[k]);
+	for (unsigned int i = 0; i < rows->nr; i++) {
+		values_of(&rows->v[i], boot_to_wall, v, number, since);
+		for (int k = 0; k < COLUMNS; k++) {
+			/* escapes make it longer: measured as it is written */
+			struct text_out measure = {.width = 4096};
+
+			put_column(&measure, v[k], widest[k]);
+			if (measure.col > width[k])
+				width[k] = measure.col;
+			buf_free(&measure.line);
+		}
 	}
-	buf_free(&safe);
+	for (unsigned int i = 0; i <= rows->nr; i++) {
+		if (i)
+			values_of(&rows->v[i - 1], boot_to_wall, v, number, since);
+		col = 0;
+		for (int k = 0; k < COLUMNS; k++) {
+			text_pad(&t, col);
+			put_column(&t, i ? v[k] : headings[k], width[k]);
+			col += width[k] + 2;
+		}
+		text_end(&t);
+	}
+	buf_free(&t.line);
+	return t.err;
 }
 
-static int json_row(struct container *c, void *arg)
+/* The same as a report's "container", and what runs in it now. */
+static int show_json(const struct rows *rows, __s64 boot_to_wall)
 {
-	struct facts f = facts_of(c);
-	cJSON *o = cJSON_CreateObject();
+	struct jw j = {.fd = STDOUT_FILENO};
+	int err;
 
-	if (!o)
-		return -1;
-	set_string(o, "id", c->id);
-	set_string(o, "name", c->info.name);
-	set_string(o, "image", c->info.image);
-	set_string(o, "runtime", c->runtime);
-	set_string(o, "pod", c->info.pod_name);
-	set_string(o, "namespace", c->info.pod_namespace);
-	set_string(o, "cgroup", c->cgroup_path);
-	cJSON_AddNumberToObject(o, "processes", f.processes);
-	cJSON_AddNumberToObject(o, "since", (double)f.since);
-	cJSON_AddItemToArray(arg, o);
-	return 0;
+	jw_array(&j, NULL, JSON_LINES);
+	for (unsigned int i = 0; i < rows->nr; i++) {
+		const struct row *r = &rows->v[i];
+
+		jw_object(&j, NULL, JSON_LINES);
+		report_container_json(&j, r->c, boot_to_wall);
+		jw_u64(&j, "processes", r->processes.nr);
+		if (r->processes.first)
+			jw_time(&j, "since", r->processes.since + (__u64)boot_to_wall);
+		jw_end(&j);
+	}
+	jw_end(&j);
+	err = jw_finish(&j);
+	jw_free(&j);
+	return err;
 }
 
 static int list_containers(enum list_format format)
 {
 	struct container_select all = {};
 	struct container_table *t = container_table_new(&all);
-	struct buf b = {};
-	cJSON *rows = cJSON_CreateArray();
-	int err = t && rows ? container_table_scan(t, 0) : -1;
+	struct rows rows = {.mount = cgroup_mount()};
+	__s64 boot_to_wall = clock_boot_to_wall();
+	int err = t ? container_table_scan(t, clock_ns(CLOCK_BOOTTIME)) : -ENOMEM;
 
-	if (err) {
-		log_error("cannot read the cgroup v2 hierarchy: %s",
-			  err == -1 ? "out of memory" : strerror(-err));
-	} else if (format == LIST_JSON) {
-		char *text = NULL;
-
-		container_table_each(t, json_row, rows);
-		text = cJSON_Print(rows);
-		if (text)
-			buf_printf(&b, "%s\n", text);
-		cJSON_free(text);
-	} else {
-		buf_printf(&b, "%-12s %-24s %-24s %-12s %-20s %9s %s\n", "CONTAINER ID", "NAME",
-			   "IMAGE", "RUNTIME", "POD", "PROCESSES", "SINCE");
-		container_table_each(t, text_row, &b);
-	}
-	cJSON_Delete(rows);
+	if (!err)
+		container_table_each(t, add_row, &rows);
+	if (rows.no_memory)
+		err = -ENOMEM;
+	if (err)
+		log_error("cannot read the cgroup hierarchy: %s", strerror(-err));
+	else if (format == LIST_JSON)
+		err = show_json(&rows, boot_to_wall);
+	else
+		err = show_text(&rows, boot_to_wall);
+	if (!err && fflush(stdout))
+		err = -errno;
+	free(rows.v);
+	free(rows.mount);
 	container_table_free(t);
-	return err ? EXIT_FAIL : put(&b);
+	return err && err != -EPIPE ? EXIT_FAIL : EXIT_OK;
 }
 
 static int usage(FILE *out, int status)
@@ -209,6 +235,10 @@ int cmd_list(int argc, char **argv)
 	}
 	if (!strcmp(argv[1], "events"))
 		return list_events(format);
+	if (!strcmp(argv[1], "containers") && format == LIST_MARKDOWN) {
+		log_error("list containers: '%s' is neither text nor json", argv[3]);
+		return EXIT_USAGE;
+	}
 	if (!strcmp(argv[1], "containers"))
 		return list_containers(format);
 	log_error("list: '%s' is neither events nor containers", argv[1]);

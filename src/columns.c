@@ -76,6 +76,25 @@ GETTER(get_container_name)
 	return text(b, name, name ? strlen(name) : 0, form);
 }
 
+/* Not of every event: a container in no other one has none. */
+GETTER(get_container_parents)
+{
+	const struct container *c = r->container->parent;
+
+	if (!c)
+		return false;
+	if (form == FORM_JSON)
+		buf_char(b, '[');
+	for (bool first = true; c; c = c->parent, first = false) {
+		if (!first)
+			buf_char(b, form == FORM_JSON ? ',' : ' ');
+		value_word(b, c->id, strlen(c->id), form);
+	}
+	if (form == FORM_JSON)
+		buf_char(b, ']');
+	return true;
+}
+
 GETTER(get_comm)
 {
 	if (r->hdr->flags & EV_F_NOPROC)
@@ -109,6 +128,9 @@ static const struct column common[] = {
 	{"container.id", "str", "id of the container", .get = get_container_id},
 	{"container.name", "str", "its name, or the beginning of its id",
 	 .get = get_container_name},
+	{"container.parents", "strv",
+	 "ids of the containers that it runs in, from the innermost out",
+	 .get = get_container_parents},
 	{"process.pid", "pid", "process, as the host sees it", .get = get_pid},
 	{"process.tid", "pid", "task (thread), as the host sees it", .get = get_tid},
 	{"process.vpid", "pid", "process, as its own pid namespace sees it", .get = get_vpid},

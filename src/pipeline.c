@@ -363,6 +363,7 @@ static void follow_life(struct pipeline *p, struct container *c, const struct ev
 		/* its runtime has written its state by now */
 		container_table_entry(p->containers, c, hdr->time);
 		see(c, (const struct ev_process_exec *)hdr);
+		container_table_running(p->containers, c, (pid_t)hdr->pid, hdr->start);
 		c->started = hdr->time;
 		c->init_pid = hdr->pid;
 		c->init_start = hdr->start;

@@ -185,7 +185,7 @@ static int show_candidate(struct container *c, void *arg)
 	if (!c->known)
 		return 0;
 	if (++*n <= CANDIDATES_MAX)
-		log_error("  %-12.12s  %.64s  %.100s  %.20s%s%.64s%s%.64s",
+		log_error("  %-12.128s  %.64s  %.100s  %.20s%s%.64s%s%.64s",
 			  c->short_id[0] ? c->short_id : c->id, info->name ? info->name : "-",
 			  info->image ? info->image : "-", c->runtime ? c->runtime : "-",
 			  info->pod_name ? "  " : "",

@@ -46,6 +46,8 @@ struct container {
 	bool unit; /* a systemd unit that was asked for: there is no runtime, and no set-up phase */
 	__u64 entered; /* its entry point ran while its metadata was still missing; 0: no */
 	struct container_seen seen;
+	char **addresses; /* of its network namespace, other than loopback's */
+	size_t nr_addresses;
 };
 
 /*

@@ -10,6 +10,7 @@
 #include <uthash.h>
 #include "config.h"
 #include "container/cgroup_path.h"
+#include "container/processes.h"
 #include "container/select.h"
 #include "container/table.h"
 #include "log.h"
@@ -83,6 +84,9 @@ void container_table_free(struct container_table *t)
 	for (struct item *i = t->containers, *after; i; i = after) {
 		after = i->next;
 		container_info_free(&i->c.info);
+		for (size_t k = 0; k < i->c.nr_addresses; k++)
+			free(i->c.addresses[k]);
+		free(i->c.addresses);
 		free(i->c.cgroup_path);
 		free(i->c.id);
 		free(i);
@@ -244,6 +248,19 @@ static void take_info(struct container *c, const struct container_info *info)
 		set_id(c, info->id);
 }
 
+/* A record is found by a cgroup above, too: is it that of the container around this one? */
+static bool is_of_parent(const struct container *c, const struct container_info *info)
+{
+	if (!info->id)
+		return false;
+	if (c->nested && strcmp(info->id, c->id) != 0)
+		return true;
+	for (const struct container *p = c->parent; p; p = p->parent)
+		if (!strcmp(p->id, info->id))
+			return true;
+	return false;
+}
+
 /* Asks the runtimes' records. @by: who made the cgroup, if that was just now. */
 static void learn(struct container_table *t, struct container *c, pid_t by)
 {
@@ -255,7 +272,11 @@ static void learn(struct container_table *t, struct container *c, pid_t by)
 	err = runtime_lookup(&t->sel.runtimes, c->cgroup_path, NULL, c->runtime, &info);
 	if (err && by && !c->nested)
 		err = runtime_creator(&t->sel.runtimes, c->cgroup_path, by, &info);
-	if (!err)
+	if (err)
+		return;
+	if (is_of_parent(c, &info))
+		container_info_free(&info);
+	else
 		take_info(c, &info);
 }
 
@@ -425,6 +446,43 @@ void container_table_entry(struct container_table *t, struct container *c, __u64
 	try_decide(t, c, false);
 }
 
+static void add_address(const char *address, void *arg)
+{
+	struct container *c = arg;
+	char **more = realloc(c->addresses, (c->nr_addresses + 1) * sizeof(*more));
+
+	if (!more)
+		return;
+	c->addresses = more;
+	more[c->nr_addresses] = strdup(address);
+	if (more[c->nr_addresses])
+		c->nr_addresses++;
+}
+
+static void drop_addresses(struct container *c)
+{
+	while (c->nr_addresses)
+		free(c->addresses[--c->nr_addresses]);
+}
+
+void container_table_running(struct container_table *t, struct container *c, pid_t pid, __u64 start)
+{
+	struct container_seen seen = {};
+
+	if (t->sel.runtimes.root &&
+	    *t->sel.runtimes.root) /* another host's: its /proc is not ours */
+		return;
+	if (!c->seen.known)
+		container_seen_read(pid, &seen);
+	drop_addresses(c);
+	container_addresses_read(pid, add_address, c);
+	/* the number may be another process's by now */
+	if (start && !container_process_is(pid, start))
+		drop_addresses(c);
+	else if (seen.known)
+		c->seen = seen;
+}
+
 /* Its runtime has had time to write down what it knows. */
 static void retry(struct container_table *t, struct container *c, __u64 now)
 {
@@ -488,6 +546,7 @@ char *cgroup_mount(void)
 
 struct scan {
 	struct container_table *t;
+	char *mount;
 	__u64 now;
 	struct container_info *known; /* running containers, from the runtimes' records */
 	size_t nr_known;
@@ -630,18 +689,31 @@ static void pin(struct container_table *t, unsigned int i)
 		t->pinned[i] = strdup(one->id);
 }
 
+/* Since when it runs: as long as the process that its runtime calls the first, or else the oldest. */
+static void find_first(struct container_table *t, struct container *c, const char *mount)
+{
+	struct container_processes ps;
+
+	container_processes_read(mount, c->cgroup_path, &ps);
+	if (!ps.first)
+		return;
+	c->created = c->started = ps.since;
+	container_table_running(t, c, c->info.init_pid ? c->info.init_pid : ps.first, 0);
+}
+
 int container_table_scan(struct container_table *t, __u64 now)
 {
-	struct scan s = {.t = t, .now = now};
-	char *mount = cgroup_mount();
-	int fd;
+	struct scan s = {.t = t, .now = now, .mount = cgroup_mount()};
+	int fd, err;
 
-	if (!mount)
+	if (!s.mount)
 		return -ENOENT;
-	fd = open(mount, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	free(mount);
-	if (fd < 0)
-		return -errno;
+	fd = open(s.mount, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0) {
+		err = -errno;
+		free(s.mount);
+		return err;
+	}
 	runtime_list(&t->sel.runtimes, remember, &s);
 	scan_dir(&s, fd, "", NULL, 0);
 	for (size_t i = 0; i < s.nr_known; i++)
@@ -651,8 +723,12 @@ int container_table_scan(struct container_table *t, __u64 now)
 	for (unsigned int i = 0; i < t->sel.nr; i++)
 		if (select_is_single(t->sel.patterns[i]))
 			pin(t, i);
-	for (struct item *i = t->containers; i; i = i->next)
+	for (struct item *i = t->containers; i; i = i->next) {
 		if (i->c.existing)
 			decide(t, &i->c, wanted(t, &i->c) ? CT_WATCHED : CT_IGNORED);
+		if (i->c.existing && i->c.state == CT_WATCHED)
+			find_first(t, &i->c, s.mount);
+	}
+	free(s.mount);
 	return 0;
 }

@@ -63,6 +63,9 @@ struct container *container_table_find(struct container_table *t, __u64 cgroup);
 
 /* Something was executed in namespaces of its own: an undecided cgroup is a container after all. */
 void container_table_entry(struct container_table *t, struct container *c, __u64 now);
+/* Its first process runs, or was found: what /proc says of it. @start: 0 for one that was found. */
+void container_table_running(struct container_table *t, struct container *c, pid_t pid,
+			     __u64 start);
 /*
  * Undecided cgroups older than @age ns are no containers; cgroups gone for as long are forgotten.
  * Asks the runtimes once more for what a container needs before it can be decided.

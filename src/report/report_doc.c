@@ -4,6 +4,7 @@
 #include <string.h>
 #include "container/container.h"
 #include "../names.h" /* not include/names.h, which the search path has first */
+#include "report/report_container.h"
 #include "report/report_sink.h"
 #include "session.h"
 
@@ -123,110 +124,17 @@ void report_container_ref(struct jw *j, const char *key, const struct container 
 	jw_end(j);
 }
 
-static void image_json(struct jw *j, const struct container_info *info)
-{
-	if (!info->image && !info->image_digest)
-		return;
-	jw_object(j, "image", JSON_INLINE);
-	jw_str_if(j, "name", info->image);
-	jw_str_if(j, "digest", info->image_digest);
-	jw_end(j);
-}
-
-static void pod_json(struct jw *j, const struct container_info *info)
-{
-	if (!info->pod_name && !info->pod_uid)
-		return;
-	jw_object(j, "pod", JSON_INLINE);
-	jw_str_if(j, "name", info->pod_name);
-	jw_str_if(j, "namespace", info->pod_namespace);
-	jw_str_if(j, "uid", info->pod_uid);
-	jw_end(j);
-}
-
-static void labels_json(struct jw *j, const struct container_info *info)
-{
-	/* Labels are anybody's text: as key and value of objects, not as keys of one. */
-	jw_array(j, "labels", JSON_INLINE);
-	for (size_t i = 0; i < info->nr_labels; i++) {
-		const char *s = info->labels[i], *eq = s ? strchr(s, '=') : NULL;
-
-		if (!s)
-			continue;
-		jw_object(j, NULL, JSON_INLINE);
-		jw_bytes(j, "key", s, eq ? (size_t)(eq - s) : strlen(s));
-		jw_str(j, "value", eq ? eq + 1 : "");
-		jw_end(j);
-	}
-	jw_end(j);
-}
-
-static void mounts_json(struct jw *j, const struct container_info *info)
-{
-	jw_array(j, "mounts", JSON_LINES);
-	for (size_t i = 0; i < info->nr_mounts; i++) {
-		const struct container_mount *m = &info->mounts[i];
-
-		jw_object(j, NULL, JSON_INLINE);
-		jw_str_if(j, "destination", m->destination);
-		jw_str_if(j, "source", m->source);
-		jw_str_if(j, "type", m->type);
-		jw_str_if(j, "name", m->name);
-		jw_bool(j, "read_only", !m->rw);
-		jw_end(j);
-	}
-	jw_end(j);
-}
-
-static void config_json(struct jw *j, const struct container_info *info)
-{
-	jw_str_if(j, "user", info->user);
-	jw_true_if(j, "privileged", info->privileged);
-	jw_true_if(j, "readonly_root", info->readonly_root);
-	jw_str_if(j, "hostname", info->hostname);
-	jw_str_if(j, "seccomp", info->seccomp);
-	if (info->caps_known) {
-		jw_array(j, "capabilities", JSON_INLINE);
-		for (unsigned int cap = 0; cap < 64; cap++)
-			if (info->caps >> cap & 1 && name_capability(cap))
-				jw_str(j, NULL, name_capability(cap));
-		jw_end(j);
-	}
-	jw_array(j, "networks", JSON_INLINE);
-	for (size_t i = 0; i < info->nr_networks; i++)
-		jw_str(j, NULL, info->networks[i].name);
-	jw_end(j);
-}
-
-static __u64 to_wall(__u64 boot, __s64 boot_to_wall)
-{
-	return boot ? boot + (__u64)boot_to_wall : 0;
-}
-
 static void container_json(const struct report *rep, struct jw *j, const struct session *end)
 {
 	const struct container *c = rep->container;
 	const char *sig = c->exit_signal ? name_signal((unsigned int)c->exit_signal) : NULL;
 
 	jw_object(j, "container", JSON_LINES);
-	jw_str(j, "id", c->id ? c->id : "");
-	jw_str_if(j, "name", c->info.name);
-	jw_str_if(j, "runtime", c->runtime);
-	image_json(j, &c->info);
-	pod_json(j, &c->info);
-	jw_time(j, "created", to_wall(c->created, end->boot_to_wall));
-	jw_time(j, "started", to_wall(c->started, end->boot_to_wall));
-	jw_time(j, "stopped", to_wall(c->stopped, end->boot_to_wall));
-	jw_bool(j, "existing", c->existing);
+	report_container_json(j, c, end->boot_to_wall);
 	if (c->stopped) {
 		jw_i64(j, "exit_code", c->exit_code);
 		jw_str_if(j, "exit_signal", sig);
 	}
-	jw_u64_if(j, "init_pid", c->init_pid);
-	jw_str_if(j, "cgroup", c->cgroup_path);
-	config_json(j, &c->info);
-	labels_json(j, &c->info);
-	mounts_json(j, &c->info);
 	jw_end(j);
 }
 

@@ -365,7 +365,8 @@ def known_capabilities():
     return [c for c in own_capabilities() if c not in ("CAP_CHECKPOINT_RESTORE", "CAP_PERFMON", "CAP_BPF")]
 
 
-def oci_config(argv, rootfs, cgroup, host_net=False, mounts=(), readonly=True, env=()):
+def oci_config(argv, rootfs, cgroup, host_net=False, mounts=(), readonly=True, env=(),
+               annotations=None):
     """config.json of an OCI bundle."""
     caps = known_capabilities()
     namespaces = ["pid", "ipc", "uts", "mount"] + ([] if host_net else ["network"])
@@ -385,6 +386,7 @@ def oci_config(argv, rootfs, cgroup, host_net=False, mounts=(), readonly=True, e
                     "capabilities": {s: caps for s in ("bounding", "effective", "permitted")}},
         "root": {"path": rootfs, "readonly": readonly},
         "hostname": "live",
+        "annotations": annotations or {},
         "mounts": base + list(mounts),
         "linux": {"cgroupsPath": cgroup, "namespaces": [{"type": n} for n in namespaces],
                   "resources": {"devices": [{"allow": True, "access": "rwm"}]}},
@@ -403,8 +405,8 @@ class RuncContainer(Container):
         self.root = os.path.join(self.setup.dir, "runc-root")
         bundle = self.setup.subdir(self.name + ".bundle")
         parent = self.options.pop("cgroup_parent", "ebpfmon-live")
-        config = oci_config(self.argv, self.options.pop("rootfs", self.setup.rootfs),
-                            "/%s/%s" % (parent, self.name), **self.options)
+        cgroup = self.options.pop("cgroup", "/%s/%s" % (parent, self.name))
+        config = oci_config(self.argv, self.options.pop("rootfs", self.setup.rootfs), cgroup, **self.options)
         with open(os.path.join(bundle, "config.json"), "w") as f:
             json.dump(config, f)
         self.popen(["runc", "--root", self.root, "run", "--bundle", bundle, self.name])
@@ -499,7 +501,8 @@ class DockerContainer(Container):
         caps = [a for c in known_capabilities() for a in ("--cap-add", c[4:])]
         self.popen(self.docker.command(
             "run", "--rm", "-i", "--name", self.name, "--network", network, *caps, *ipv6,
-            "--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined", "--tmpfs", "/work:exec", "--tmpfs", "/tmp", "-w", "/work", "ebpfmon-live:1", *self.argv))
+            "--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined", "--tmpfs", "/work:exec", "--tmpfs", "/tmp", "-w", "/work",
+            *self.options.get("docker_args", ()), "ebpfmon-live:1", *self.argv))
 
     def inspect(self, form):
         """What Docker says of it."""

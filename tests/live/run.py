@@ -17,6 +17,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import cases	# noqa: E402
 import events	# noqa: E402
 import harness	# noqa: E402
+import identity	# noqa: E402
 import truth	# noqa: E402
 from lib import Failure, Setup, Skip, TOP	# noqa: E402
 
@@ -61,7 +62,7 @@ def all_tests(setup, args):
     if args.harness:
         found = list(harness.tests(setup, runtimes))
     else:
-        found = [t for m in (events, cases, truth) for t in m.tests(setup, runtimes)]
+        found = [t for m in (events, cases, identity, truth) for t in m.tests(setup, runtimes)]
     return [(n, f) for n, f in found if re.search(args.k, n)]
 
 

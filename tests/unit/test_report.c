@@ -952,6 +952,60 @@ static void test_speed(void **state)
 	s->ops->free(s);
 }
 
+static void test_container_section(void **state)
+{
+	static struct container_network networks[] = {
+		{.name = "front", .ipv4 = "172.18.0.2", .mac = "02:42:ac:12:00:02"},
+		{.name = "host"},
+	};
+	static char *addresses[] = {"172.18.0.2", "fd00::7"};
+	struct sink *s = fresh(NO_LIMITS);
+	struct session end = session();
+	cJSON *doc;
+
+	(void)state;
+	two.runtime = "runc";
+	one.parent = &two;
+	one.qos = "burstable";
+	one.info.image = "nginx";
+	one.info.image_id = "sha256:1";
+	one.info.image_digest = "sha256:2";
+	one.info.pod_name = "p";
+	one.info.networks = networks;
+	one.info.nr_networks = 2;
+	one.addresses = addresses;
+	one.nr_addresses = 2;
+	one.info.caps = 1;
+	one.info.caps_known = true;
+	one.seen = (struct container_seen){.known = true,
+					   .seccomp = 2,
+					   .no_new_privs = true,
+					   .uid = 7,
+					   .gid = 8,
+					   .cap_bounding = 1ULL << 21};
+	begin(EV_process_exit, 7, 0);
+	feed(s, &one);
+	assert_int_equal(s->ops->finish(s, &end), 0);
+	s->ops->free(s);
+	doc = doc_of("web.json");
+	assert_string_equal(text(doc, "container.parents.0.id"), ID2);
+	assert_string_equal(text(doc, "container.parents.0.runtime"), "runc");
+	assert_string_equal(text(doc, "container.image.id"), "sha256:1");
+	assert_string_equal(text(doc, "container.image.digest"), "sha256:2");
+	assert_string_equal(text(doc, "container.pod.qos"), "burstable");
+	assert_string_equal(text(doc, "container.networks.1"), "host");
+	assert_string_equal(text(doc, "container.addresses.0.network"), "front");
+	assert_string_equal(text(doc, "container.addresses.0.mac"), "02:42:ac:12:00:02");
+	/* what the runtime told is not told again; what it did not, is */
+	assert_string_equal(text(doc, "container.addresses.1.address"), "fd00::7");
+	assert_null(at(doc, "container.addresses.2"));
+	assert_string_equal(text(doc, "container.capabilities.0"), "CAP_CHOWN");
+	assert_string_equal(text(doc, "container.first_process.seccomp"), "filter");
+	assert_string_equal(text(doc, "container.first_process.bounding.0"), "CAP_SYS_ADMIN");
+	assert_null(at(doc, "container.first_process.effective.0"));
+	cJSON_Delete(doc);
+}
+
 static int setup(void **state)
 {
 	static struct container_mount mount = {.destination = "/data",
@@ -1014,6 +1068,7 @@ int main(void)
 		TEST(test_hostile_strings),
 		TEST(test_strings_are_cut),
 		TEST(test_memory_limit),
+		TEST(test_container_section),
 		TEST(test_gaps_are_told),
 		TEST(test_speed),
 		TEST(test_random),

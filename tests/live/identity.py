@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: MIT
+"""Who a container is, by what its runtime says of it; and which ones --container means."""
+import json
+import os
+import re
+import subprocess
+
+from compare import compare
+from events import run_phase
+from lib import (CONTAINERS, DockerContainer, Recording, RUN_TIMEOUT, RuncContainer, check, need_docker,
+                 read_text, remove_cgroup, say, v2_root)
+
+NO_CONTAINER = 5	# the exit code when no container is what was asked for, or several are
+
+
+def listed(setup):
+    """What `ebpfmon list containers -f json` says, by id."""
+    return {c["id"]: c for c in json.loads(say([setup.ebpfmon, "list", "containers", "-f", "json"]))}
+
+
+def refused(setup, args):
+    """The message of an ebpfmon that must refuse to record."""
+    done = subprocess.run([setup.ebpfmon, "record", "-d", "100ms"] + args, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True, timeout=RUN_TIMEOUT, check=False)
+    check(done.returncode == NO_CONTAINER, "%r: exit code %d, not %d\n%s" %
+          (args, done.returncode, NO_CONTAINER, done.stderr))
+    return done.stderr
+
+
+def list_runc(setup):
+    """The list against `runc state` and the bundle."""
+    container = RuncContainer(setup, ["/bin/trigger", "-w", "file.mkdir"],
+                              annotations={"app": "live", "io.kubernetes.cri.image-name": "\x1b[2Jx\u202ey"},
+                              mounts=[{"destination": "/vol", "type": "bind", "source": setup.dir,
+                                       "options": ["rbind", "ro"]}])
+    with container:
+        container.wait_line(0)
+        state = json.loads(say(["runc", "--root", container.root, "state", container.name]))
+        got = listed(setup).get(container.name)
+        check(got, "not listed: %r" % listed(setup))
+        text = say([setup.ebpfmon, "list", "containers"])
+        container.kill()
+        container.wait()
+    with open(os.path.join(state["bundle"], "config.json")) as f:
+        config = json.load(f)
+    want = {"runtime": "runc", "init_pid": state["pid"], "bundle": state["bundle"], "rootfs": state["rootfs"],
+            "processes": 1, "readonly_root": config["root"]["readonly"], "hostname": config["hostname"],
+            "seccomp": "unconfined", "user": "0:0", "cgroup": config["linux"]["cgroupsPath"]}
+    check({k: got.get(k) for k in want} == want, "want %r\ngot %r" % (want, got))
+    check(set(got["capabilities"]) == set(config["process"]["capabilities"]["bounding"]),
+          "capabilities: %r" % got["capabilities"])
+    check(got["first_process"]["seccomp"] == "none" and
+          set(got["first_process"]["effective"]) == set(config["process"]["capabilities"]["effective"]),
+          "first process: %r" % got["first_process"])
+    check({l["key"]: l["value"] for l in got["labels"]} == state["annotations"], "labels: %r" % got["labels"])
+    check({"destination": "/vol", "source": setup.dir, "type": "bind", "read_only": True} in got["mounts"],
+          "mounts: %r" % got["mounts"])
+    # the JSON is the exact name, the table is safe for a terminal
+    check(got["image"]["name"] == "\x1b[2Jx\u202ey", "image: %r" % got["image"])
+    line = [l for l in text.splitlines() if container.name in l]
+    check(len(line) == 1 and "\\u001b[2Jx\\u202ey" in line[0], "the table's line: %r" % line)
+    check(not re.search("[\x00-\x09\x0b-\x1f\x7f\u202e]", text), "the table is not safe: %r" % text)
+
+
+def list_docker(setup):
+    """The list against `docker inspect` and `docker ps`."""
+    need_docker(setup)
+    volume = setup.name()
+    container = DockerContainer(setup, ["/bin/trigger", "-w", "file.mkdir"], docker_args=[
+        "--label", "app=live", "--label", "odd=a=b", "-v", volume + ":/data", "-v", setup.dir + ":/vol:ro",
+        "--read-only", "-u", "7:8", "-h", "host7"])
+    with container:
+        container.wait_line(0)
+        told = json.loads(say(setup.docker.command("inspect", container.name)))[0]
+        status = read_text("/proc/%d/status" % told["State"]["Pid"])
+        ps = say(setup.docker.command("ps", "-q", "--no-trunc")).split()
+        all_listed = listed(setup)
+        text = say([setup.ebpfmon, "list", "containers"])
+        container.kill()
+        container.wait()
+    say(setup.docker.command("volume", "rm", volume))
+    got = all_listed.get(told["Id"])
+    check(got, "not listed: %r" % all_listed)
+    check(set(ps) <= set(all_listed), "docker ps: %r\nlisted: %r" % (ps, list(all_listed)))
+    want = {"name": told["Name"][1:], "runtime": "docker", "init_pid": told["State"]["Pid"], "processes": 1,
+            "readonly_root": True, "user": "7:8", "hostname": "host7", "seccomp": "unconfined",
+            "image": {"name": told["Config"]["Image"], "id": told["Image"]},
+            "networks": list(told["NetworkSettings"]["Networks"])}
+    check({k: got.get(k) for k in want} == want, "want %r\ngot %r" % (want, got))
+    check("privileged" not in got, "it is not privileged: %r" % got)
+    check({l["key"]: l["value"] for l in got["labels"]} == told["Config"]["Labels"], "labels: %r" % got["labels"])
+    mounts = {m["Destination"]: (m["Type"], m["Source"], not m["RW"], m.get("Name")) for m in told["Mounts"]}
+    check({m["destination"]: (m["type"], m.get("source"), m["read_only"], m.get("name")) for m in got["mounts"]
+           if m["type"] != "tmpfs"} == mounts, "mounts: want %r, got %r" % (mounts, got["mounts"]))
+    bounding = int(re.search(r"CapBnd:\s*(\w+)", status).group(1), 16)
+    first = got["first_process"]
+    for which in (got["capabilities"], first["bounding"]):
+        check(len(which) == bin(bounding).count("1") and {"CAP_" + c[4:] for c in told["HostConfig"]["CapAdd"]} <=
+              set(which), "capabilities: %r, by /proc %x" % (which, bounding))
+    check((first["uid"], first["gid"], first["effective"]) == (7, 8, []), "first process: %r" % first)
+    check(any(l.startswith(told["Id"][:12] + " ") and container.name in l for l in text.splitlines()),
+          "the table: %s" % text)
+
+
+def short_lives(setup, runtime):
+    """Containers that end at once, selected by what only their metadata says, are all there by name."""
+    if runtime == "docker":
+        need_docker(setup)
+    number = 8 if runtime == "docker" else 20
+    word = setup.name()
+    options = {"docker_args": ["--label", "word=" + word]} if runtime == "docker" else {"annotations": {"word": word}}
+    other = CONTAINERS[runtime](setup, ["/bin/true"])
+    names = []
+    with Recording(setup, ["-c", "label:word=" + word, "-e", "process,container"]) as recording:
+        with other:
+            check(other.wait() == 0, other.errors())
+        for _ in range(number):
+            container = CONTAINERS[runtime](setup, ["/bin/true"], **dict(options))
+            names.append(container.name)
+            with container:
+                check(container.wait() == 0, container.errors())
+        recording.stop()
+    events = recording.events()
+    check({e["container.name"] for e in events} == set(names), "containers: %r, want %r" %
+          ({e["container.name"] for e in events}, names))
+    for name in names:
+        mine = run_phase([e for e in events if e["container.name"] == name])
+        execs = [e["process.command_args"] for e in mine if e["event"] == "process.exec"]
+        check(execs == [["/bin/true"]], "%s executed %r" % (name, execs))
+        check(len([e for e in mine if e["event"] == "process.exit"]) == 1, "%s: no end: %r" % (name, mine))
+        stops = [e for e in events if e["container.name"] == name and e["event"] == "container.stop"]
+        check(len(stops) == 1, "%s stopped %d times" % (name, len(stops)))
+
+
+def select(setup):
+    """Names, prefixes, images, labels; what fits several or none is refused, with those that there are."""
+    need_docker(setup)
+    word = setup.name()
+    docker = DockerContainer(setup, ["/bin/trigger", "-w", "file.mkdir"], docker_args=["--label", "word=" + word])
+    twin = RuncContainer(setup, ["/bin/trigger", "-w", "file.mkdir"], name=docker.name)
+    twin.out_path += ".twin"
+    with docker:
+        docker.wait_line(0)
+        docker.init_pid()
+        with twin:
+            twin.wait_line(0)
+            said = refused(setup, ["-c", docker.name])
+            check(docker.id[:12] in said and re.search(r"%s .*runc" % twin.name, said), "not both: %s" % said)
+            said = refused(setup, ["-c", "no-such-one"])
+            check(docker.name in said and docker.id[:12] in said, "not what there is: %s" % said)
+            refused(setup, ["-c", docker.id[:12], "-c", "no-such-one"])
+            refused(setup, ["-c", "label:word=x" + word])
+            refused(setup, ["-c", "image:ebpfmon-live:2"])
+            refused(setup, ["--unit", "no-such-unit"])
+            for pattern in (docker.id[:12], docker.id, "id:" + docker.id[:6], "label:word=" + word, "label:word=*" +
+                            word[-5:], "image:ebpfmon-live", "image:ebpfmon-l*", "runtime:docker"):
+                output = os.path.join(setup.subdir(setup.name()), "dir") + "/"
+                done = subprocess.run([setup.ebpfmon, "record", "-d", "100ms", "-c", pattern, "-o", output],
+                                      stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                      timeout=RUN_TIMEOUT, check=False)
+                check(done.returncode == 0, "-c %s: %d: %s" % (pattern, done.returncode, done.stdout))
+                ids = []
+                for name in os.listdir(output):
+                    with open(output + name) as f:
+                        ids.append(json.load(f)["container"]["id"])
+                check(ids == [docker.id], "-c %s recorded %r, not %s" % (pattern, ids, docker.id))
+            twin.kill()
+            twin.wait()
+        docker.kill()
+        docker.wait()
+
+
+def nested(setup):
+    """A container in a container: attributed to the innermost, with the chain; watched with the outer one."""
+    name = setup.name()
+    outer = RuncContainer(setup, ["/bin/trigger", "-w", "file.mkdir"], name=name,
+                          cgroup="/lxc.payload.%s" % name)
+    inner = RuncContainer(setup, ["/bin/trigger", "file.rmdir"], cgroup="/lxc.payload.%s/lxc.payload.in" % name)
+    other = RuncContainer(setup, ["/bin/true"], cgroup="/lxc.payload.%s-other" % name)
+    try:
+        with Recording(setup, ["-c", name]) as recording, outer:
+            outer.wait_line(0)
+            with inner, other:
+                check(inner.wait() == 0, inner.errors())
+                check(other.wait() == 0, other.errors())
+            outer.go()
+            outer.wait_line(1)
+            outer.go()
+            check(outer.wait() == 0, outer.errors())
+            recording.stop()
+    finally:
+        remove_cgroup("lxc.payload.%s/lxc.payload.in" % name)
+        remove_cgroup("lxc.payload.%s" % name)
+    events = recording.events()
+    chains = {(e["container.id"], tuple(e.get("container.parents", ()))) for e in events}
+    check(chains == {(name, ()), ("in", (name,))}, "containers and what is around them: %r" % chains)
+    compare(inner.account(), run_phase([e for e in events if e["container.id"] == "in"]))
+    compare(outer.account(), run_phase([e for e in events if e["container.id"] == name]))
+
+
+def unit(setup):
+    """--unit: a service's cgroup is recorded from its first task on, as of one phase."""
+    name = setup.name() + ".service"
+    path = os.path.join(v2_root(), "ebpfmon-live", name)
+    work = setup.subdir(setup.name())
+    out = os.path.join(work, "out")
+    with Recording(setup, ["--unit", name[:-8]]) as recording:
+        with open(out, "wb") as f:
+            done = subprocess.run(["/bin/sh", "-c", 'mkdir "$1" && echo $$ >"$1/cgroup.procs" && exec "$2" file.rename',
+                                   "sh", path, setup.trigger], cwd=work, stdin=subprocess.DEVNULL, stdout=f,
+                                  stderr=subprocess.PIPE, timeout=RUN_TIMEOUT, check=False)
+        check(done.returncode == 0, "%r" % done.stderr)
+        os.rmdir(path)
+        recording.stop()
+    with open(out) as f:
+        account = json.load(f)
+    events = recording.events()
+    check({(e["container.id"], e["container.name"], e["phase"]) for e in events} == {(name, name, "run")},
+          "%r" % {(e["container.id"], e["container.name"], e["phase"]) for e in events})
+    starts = [e for e in events if e["event"] == "container.start"]
+    check([e.get("container.runtime.name") for e in starts] == ["systemd"], "starts: %r" % starts)
+    compare(account, [e for e in events if e["process.comm"] == "trigger"])
+
+
+CASES = {
+    "runc/identity.list": list_runc, "docker/identity.list": list_docker, "docker/identity.select": select,
+    "runc/identity.nested": nested, "run/identity.unit": unit,
+    "runc/identity.short_lives": lambda s: short_lives(s, "runc"),
+    "docker/identity.short_lives": lambda s: short_lives(s, "docker"),
+}
+
+
+def tests(setup, runtimes):
+    """(name, function) of each case with each runtime that was asked for."""
+    for name, function in CASES.items():
+        if name.split("/")[0] in runtimes:
+            yield name, lambda f=function: f(setup)
