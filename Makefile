@@ -44,7 +44,7 @@ ALL_LDFLAGS := $(LDFLAGS) -pie -Wl,-z,relro,-z,now
 endif
 
 BPF_OBJECTS := $(patsubst bpf/%.bpf.c,%,$(wildcard bpf/*.bpf.c))
-BPF_CFLAGS  := -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_$(ARCH) -Wall -Wextra -Werror \
+BPF_CFLAGS  := -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_$(ARCH) -Wall -Wextra $(WERROR) \
 	-Wno-unused-parameter -Iinclude -Iinclude/events -Ivmlinux $(LIBBPF_CFLAGS) -idirafter $(UAPI)
 SKELETONS   := $(BPF_OBJECTS:%=$(BUILD)/include/%.skel.h) $(BUILD)/include/skeletons.h
 
@@ -109,18 +109,23 @@ run: ## install what is missing, build, record a real workload, show the summary
 	$(Q)deploy/run.sh ./$(EXE)
 
 .PHONY: install
-install: $(EXE) $(BUILD)/ebpfmon.8 ## install the executable, manual page and completion (DESTDIR=, PREFIX=)
+install: $(EXE) $(BUILD)/ebpfmon.8 $(BUILD)/ebpfmon.bash ## install the executable, manual page and completion (DESTDIR=, PREFIX=)
 	install -D -m 0755 $(EXE) $(DESTDIR)$(PREFIX)/sbin/ebpfmon
 	install -D -m 0644 $(BUILD)/ebpfmon.8 $(DESTDIR)$(PREFIX)/share/man/man8/ebpfmon.8
+	install -D -m 0644 $(BUILD)/ebpfmon.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/ebpfmon
 	install -D -m 0644 docs/report.schema.json $(DESTDIR)$(PREFIX)/share/ebpfmon/report.schema.json
 
 .PHONY: uninstall
 uninstall: ## remove what install put there
-	rm -f $(DESTDIR)$(PREFIX)/sbin/ebpfmon $(DESTDIR)$(PREFIX)/share/man/man8/ebpfmon.8
+	rm -f $(DESTDIR)$(PREFIX)/sbin/ebpfmon $(DESTDIR)$(PREFIX)/share/man/man8/ebpfmon.8 \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/ebpfmon
 	rm -rf $(DESTDIR)$(PREFIX)/share/ebpfmon
 
 $(BUILD)/ebpfmon.8: $(EXE)
 	$(Q)./$(EXE) --man > $@
+
+$(BUILD)/ebpfmon.bash: $(EXE)
+	$(Q)./$(EXE) --completion bash > $@
 
 .PHONY: docs
 docs: $(EXE) ## make the generated documents again (events, manual page)

@@ -230,7 +230,7 @@ static __always_inline void exec_argv(struct scratch *s, struct ev_process_exec 
 
 static __always_inline void caps_read(struct task_struct *t, struct ev_process_exec *e)
 {
-	const struct cred *cred = BPF_CORE_READ(t, real_cred);
+	struct cred *cred = BPF_CORE_READ(t, real_cred);
 
 	e->euid = BPF_CORE_READ(cred, euid.val);
 	e->egid = BPF_CORE_READ(cred, egid.val);
@@ -378,7 +378,7 @@ int BPF_PROG(process_credentials, struct pt_regs *regs, long ret)
 {
 	struct task_struct *t = (struct task_struct *)bpf_get_current_task();
 	struct ev_process_credentials e = {};
-	const struct cred *cred;
+	struct cred *cred;
 	struct sys_call c;
 
 	sys_read(&c, regs);

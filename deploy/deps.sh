@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Installs the Debian packages that are missing. deps.sh build|test|vm (each includes the one before).
+# Installs the Debian packages that are missing. deps.sh build|test|vm (each includes the one before);
+# deps.sh arm64: what CROSS=aarch64-linux-gnu- needs on an amd64 machine, and what tests/vm/arm64.sh does.
 set -euo pipefail
 
 build=(gcc make libc6-dev linux-libc-dev clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev libcjson-dev
@@ -10,6 +11,10 @@ test=("${build[@]}" libcmocka-dev libclang-rt-dev python3 python3-jsonschema str
 	openssl tar findutils shellcheck clang-format clang-tidy cppcheck codespell)
 # shellcheck disable=SC2034 # read by name, in main()
 vm=("${test[@]}" qemu-system-x86 mmdebstrap e2fsprogs cpio xz-utils zstd lz4 kmod)
+
+# shellcheck disable=SC2034
+arm64=("${build[@]}" gcc-aarch64-linux-gnu libc6-dev:arm64 linux-libc-dev:arm64 libbpf-dev:arm64 libelf-dev:arm64
+	zlib1g-dev:arm64 libcjson-dev:arm64 libseccomp-dev:arm64 qemu-system-arm e2fsprogs cpio)
 
 missing() {
 	local p
@@ -29,6 +34,7 @@ main() {
 		exit 1
 	fi
 	echo "  INSTALL  ${list[*]}"
+	[ "$1" != arm64 ] || dpkg --add-architecture arm64
 	export DEBIAN_FRONTEND=noninteractive
 	apt-get update -q >/dev/null
 	# servers are only wanted as programs: nothing may start by being installed
@@ -39,7 +45,7 @@ main() {
 		made=yes
 	fi
 	local status=0
-	apt-get install -q -y --no-install-recommends "${list[@]}" >/tmp/ebpfmon-deps.log 2>&1 || status=$?
+	apt-get install -q -y --no-install-recommends --no-remove "${list[@]}" >/tmp/ebpfmon-deps.log 2>&1 || status=$?
 	[ -z "$made" ] || rm -f $policy
 	if [ $status != 0 ]; then
 		tail -n 20 /tmp/ebpfmon-deps.log >&2
@@ -48,9 +54,9 @@ main() {
 }
 
 case "${1:-}" in
-build | test | vm) main "$1" ;;
+build | test | vm | arm64) main "$1" ;;
 *)
-	echo "usage: deps.sh build|test|vm" >&2
+	echo "usage: deps.sh build|test|vm|arm64" >&2
 	exit 2
 	;;
 esac

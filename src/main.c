@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "commands.h"
+#include "completion.h"
 #include "log.h"
 #include "manual.h"
 
@@ -10,14 +11,18 @@ struct command {
 	const char *name;
 	int (*run)(int argc, char **argv);
 	const char *doc;
+	enum option_commands options; /* of options.def: which it takes; for completion, with: */
+	const char *words; /* what else may follow it */
 };
 
 static const struct command commands[] = {
 	{"record", cmd_record,
-	 "watch containers until they end, a signal comes or time is up (the default command)"},
-	{"run", cmd_run, "run a command and watch it as if it were a container"},
-	{"list", cmd_list, "list events, containers"},
-	{"doctor", cmd_doctor, "what this kernel offers, what is missing, and what that costs"},
+	 "watch containers until they end, a signal comes or time is up (the default command)",
+	 OPT_RECORD, NULL},
+	{"run", cmd_run, "run a command and watch it as if it were a container", OPT_RUN, "--"},
+	{"list", cmd_list, "list events, containers", 0, "events containers -f text json markdown"},
+	{"doctor", cmd_doctor, "what this kernel offers, what is missing, and what that costs", 0,
+	 "-f text json"},
 };
 
 #define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -34,6 +39,20 @@ static int help(void)
 	       "  ebpfmon run -- make test                 what a command does, as text\n\n"
 	       "`ebpfmon COMMAND --help` tells the options; `man ebpfmon` tells all.\n");
 	return EXIT_OK;
+}
+
+static int completion(const char *shell)
+{
+	struct completion all[NR_COMMANDS + 1] = {};
+
+	if (!shell || strcmp(shell, "bash") != 0) {
+		log_error("--completion: for which shell? There is bash");
+		return EXIT_USAGE;
+	}
+	for (size_t i = 0; i < NR_COMMANDS; i++)
+		all[i] = (struct completion){commands[i].name, commands[i].options,
+					     commands[i].words};
+	return completion_bash(stdout, all);
 }
 
 static const struct command *find(const char *name)
@@ -60,6 +79,8 @@ int main(int argc, char **argv)
 	}
 	if (argc > 1 && !strcmp(argv[1], "--man"))
 		return manual_page(stdout);
+	if (argc > 1 && !strcmp(argv[1], "--completion"))
+		return completion(argc > 2 ? argv[2] : NULL);
 	if (argc > 1 && argv[1][0] != '-') {
 		log_error("there is no command '%s' (ebpfmon --help lists them)", argv[1]);
 		return EXIT_USAGE;

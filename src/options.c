@@ -133,22 +133,23 @@ static int parse_enum(const char *name, const char *value, const char *const *na
 	return -EINVAL;
 }
 
+static const char *const syscalls_names[] = {"totals", "time", "trace", NULL};
+static const char *const format_names[] = {"json", "jsonl", "csv", "text", NULL};
+static const char *const color_names[] = {"auto", "always", "never", NULL};
+
 static int parse_syscalls(const char *name, const char *value, void *member)
 {
-	return parse_enum(name, value, (const char *const[]){"totals", "time", "trace", NULL},
-			  SYSCALLS_TOTALS, member);
+	return parse_enum(name, value, syscalls_names, SYSCALLS_TOTALS, member);
 }
 
 static int parse_format(const char *name, const char *value, void *member)
 {
-	return parse_enum(name, value, (const char *const[]){"json", "jsonl", "csv", "text", NULL},
-			  FORMAT_REPORT, member);
+	return parse_enum(name, value, format_names, FORMAT_REPORT, member);
 }
 
 static int parse_color(const char *name, const char *value, void *member)
 {
-	return parse_enum(name, value, (const char *const[]){"auto", "always", "never", NULL},
-			  COLOR_AUTO, member);
+	return parse_enum(name, value, color_names, COLOR_AUTO, member);
 }
 
 /* A subsystem, or one event; 0 when it is neither. */
@@ -356,5 +357,54 @@ void options_man(FILE *out)
 		if (rows[i].commands != OPT_BOTH)
 			fprintf(out, " (%s only)", rows[i].commands == OPT_RUN ? "run" : "record");
 		fputc('\n', out);
+	}
+}
+
+/* ---- what a shell completes ---- */
+
+void options_completion_names(FILE *out, enum option_commands command)
+{
+	for (int i = 0; i < NR_ROWS; i++)
+		if (!rows[i].group && rows[i].commands & command)
+			fprintf(out, " --%s", rows[i].name);
+}
+
+/* The shell's command for the value called @arg; what is not here cannot be known beforehand. */
+static void completion_value(FILE *out, const char *arg)
+{
+	static const struct {
+		const char *arg, *shell;
+		const char *const *names;
+	} values[] = {
+		{"PATTERN", "_ebpfmon_containers", NULL},
+		{"LIST", "_ebpfmon_events", NULL},
+		{"FILE|DIR|-", "_ebpfmon_files", NULL},
+		{"PREFIX", "_ebpfmon_files", NULL},
+		{"MODE", "_ebpfmon_words", syscalls_names},
+		{"FORMAT", "_ebpfmon_words", format_names},
+		{"WHEN", "_ebpfmon_words", color_names},
+	};
+
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+		if (strcmp(arg, values[i].arg) != 0)
+			continue;
+		fprintf(out, " %s", values[i].shell);
+		for (int n = 0; values[i].names && values[i].names[n]; n++)
+			fprintf(out, "%s%s", n ? " " : " '", values[i].names[n]);
+		fprintf(out, "%s", values[i].names ? "'" : "");
+	}
+}
+
+void options_completion_values(FILE *out)
+{
+	for (int i = 0; i < NR_ROWS; i++) {
+		if (rows[i].group || !rows[i].arg)
+			continue;
+		fprintf(out, "\t");
+		if (rows[i].letter)
+			fprintf(out, "-%c | ", rows[i].letter);
+		fprintf(out, "--%s)", rows[i].name);
+		completion_value(out, rows[i].arg);
+		fprintf(out, " ;;\n");
 	}
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The command line: one table (options.def) behind parsing, --help and the manual page. */
+/* The command line: one table (options.def) behind parsing, --help, the manual page and completion. */
 #ifndef EBPFMON_OPTIONS_H
 #define EBPFMON_OPTIONS_H
 
@@ -47,5 +47,8 @@ enum option_commands { OPT_RECORD = 1, OPT_RUN = 2, OPT_BOTH = 3 };
 int options_parse(struct options *o, enum option_commands command, int argc, char *const *argv);
 void options_help(FILE *out, enum option_commands command);
 void options_man(FILE *out);
+/* For src/completion.c: long options, each with a blank before it; cases of a shell's `case`. */
+void options_completion_names(FILE *out, enum option_commands command);
+void options_completion_values(FILE *out);
 
 #endif

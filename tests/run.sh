@@ -101,6 +101,18 @@ suite_lint() {
 	done
 }
 
+# what `make install` installs, and that anybody can build it
+suite_install() {
+	local f
+	if [ "$(id -u)" != 0 ]; then
+		skip install "it needs root"
+		return
+	fi
+	for f in tests/install/*.sh; do
+		check "$(basename "$f" .sh)" "$f"
+	done
+}
+
 suite_live() {
 	if [ "$(id -u)" != 0 ]; then
 		skip live "it needs root"

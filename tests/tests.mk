@@ -37,7 +37,7 @@ $(BUILD)/tests/bench/%: tests/bench/%.c $(LIBRARY)
 test: ## install what is missing, run every test (root; some minutes)
 	$(Q)deploy/deps.sh test
 	$(Q)$(MAKE) --no-print-directory all tests
-	$(Q)tests/run.sh unit lint fuzz live
+	$(Q)tests/run.sh unit lint fuzz live install
 
 .PHONY: tests
 tests: $(UNIT_TESTS) $(FUZZERS) $(TRIGGER)
@@ -49,6 +49,10 @@ test-unit: $(UNIT_TESTS) ## run the unit tests (no root)
 .PHONY: test-live
 test-live: all $(TRIGGER) ## run the live tests on this machine's kernel (root); LIVE_OPTIONS='-k tcp'
 	$(Q)EBPFMON=./$(EXE) tests/run.sh live
+
+.PHONY: test-install
+test-install: all ## what is installed, and that an ordinary user can build it (root)
+	$(Q)tests/run.sh install
 
 .PHONY: test-vm
 test-vm: all $(TRIGGER) ## run the live tests in virtual machines (root); KERNEL=6.1

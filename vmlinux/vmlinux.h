@@ -310,8 +310,8 @@ struct task_struct {
 	struct pid *thread_pid;
 	struct hlist_node pid_links[4];
 	u64 start_boottime;
-	const struct cred *cred;
-	const struct cred *real_cred;
+	struct cred *cred; /* const in the kernel; clang 21 and later refuse BPF_CORE_READ through that */
+	struct cred *real_cred;
 	char comm[16];
 	struct fs_struct *fs;
 	struct files_struct *files;
