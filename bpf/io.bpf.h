@@ -152,14 +152,23 @@ __attribute__((noinline)) int io_class(__u64 file)
 	return IO_FILE;
 }
 
-/* Arguments are on the stack, where 5.10 allows no variable index. */
+/*
+ * Arguments are on the stack, where the verifier allows no variable index, and newer clang (22)
+ * makes one of the comparisons unless each value has to be there by itself.
+ */
 __inline_always int io_arg(const struct sys_call *c, __u8 n)
 {
+	int a0 = c->a[0], a1 = c->a[1], a2 = c->a[2], a4 = c->a[4];
+
+	barrier_var(a0);
+	barrier_var(a1);
+	barrier_var(a2);
+	barrier_var(a4);
 	if (n == 0)
-		return c->a[0];
+		return a0;
 	if (n == 1)
-		return c->a[1];
-	return n == 2 ? c->a[2] : c->a[4];
+		return a1;
+	return n == 2 ? a2 : a4;
 }
 
 /*

@@ -310,7 +310,7 @@ struct task_struct {
 	struct pid *thread_pid;
 	struct hlist_node pid_links[4];
 	u64 start_boottime;
-	struct cred *cred; /* const in the kernel; clang 21 and later refuse BPF_CORE_READ through that */
+	struct cred *cred; /* const in the kernel; clang 22 then refuses BPF_CORE_READ */
 	struct cred *real_cred;
 	char comm[16];
 	struct fs_struct *fs;

@@ -61,6 +61,6 @@ only "json jsonl" ./ebpfmon -f j
 only "events" ./ebpfmon list ev
 only "json" ./ebpfmon doctor -f j
 only "" ./ebpfmon -d ""
-offers "true" ./ebpfmon run -q -- tru
+offers "cat" ./ebpfmon run -q -- ca
 only "/etc/hostname" ./ebpfmon run -- cat /etc/hostnam
 exit $bad
