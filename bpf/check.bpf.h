@@ -121,7 +121,7 @@ __inline_always void check_count(const struct check *c, __u32 sysnr, __s32 err)
 	struct ev_capability_checks e = {}, *v;
 	struct check_key k = {};
 
-	k.cgroup = bpf_get_current_cgroup_id();
+	k.cgroup = current_cgroup_id();
 	k.tgid = bpf_get_current_pid_tgid() >> 32;
 	k.start = task_start(t) >> 10;
 	k.nr = task_in_setup(t) ? sysnr ^ 1u << 31 : sysnr;

@@ -32,17 +32,30 @@ struct {
 	__type(value, struct ev_cgroup);
 } cgroups SEC(".maps");
 
+enum member_flags {
+	MEMBER_SETUP = 1 << 0, /* moved in by a runtime, and has executed nothing yet */
+	MEMBER_MOVED =
+		1 << 1, /* moved by somebody inside: a manager's child, or a nested runtime's */
+};
+
+struct member {
+	__u64 start; /* of the process: a pid that was used again is another process */
+	__u64 cgroup; /* where it was seen last: when it is moved, the kernel tells only where to */
+	__u32 flags;
+	__u32 pad;
+};
+
 /*
- * Processes in the set-up phase: moved in by a runtime, nothing executed yet. Key: tgid; value: when
- * it started. What a process causes while it ends (SIGCHLD) is later than its exit, so an entry
- * stays until the task is freed; a process that got the same pid meanwhile is told by its start.
+ * The processes of watched cgroups. Key: tgid. What a process causes while it ends (SIGCHLD) is
+ * later than its exit, so an entry stays until the task is freed; by then the pid may be another's.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 8192);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 131072);
 	__type(key, __u32);
-	__type(value, __u64);
-} setup SEC(".maps");
+	__type(value, struct member);
+} members SEC(".maps");
 
 /* Records that did not fit the ring (or found no room to be built), per event. */
 struct {
@@ -95,9 +108,27 @@ __inline_always bool ev_enabled(__u32 type)
 	return cfg.events[type / 64] >> (type % 64) & 1;
 }
 
+/*
+ * The cgroup that tells a task's container: that of the default hierarchy or, where no v2 tree is
+ * in use, that of one v1 controller. A task's cgroups outlive its exit.
+ */
 __inline_always __u64 task_cgroup_id(struct task_struct *t)
 {
-	return BPF_CORE_READ(t, cgroups, dfl_cgrp, kn, id);
+	struct css_set *set = BPF_CORE_READ(t, cgroups);
+	struct cgroup_subsys_state **states, *css = NULL;
+
+	if (!cfg.cgroup_hierarchy)
+		return BPF_CORE_READ(set, dfl_cgrp, kn, id);
+	states = (void *)set + bpf_core_field_offset(struct css_set, subsys);
+	bpf_probe_read_kernel(&css, sizeof(css), &states[cfg.cgroup_subsys & 31]);
+	return BPF_CORE_READ(css, cgroup, kn, id);
+}
+
+__inline_always __u64 current_cgroup_id(void)
+{
+	if (!cfg.cgroup_hierarchy)
+		return bpf_get_current_cgroup_id();
+	return task_cgroup_id((struct task_struct *)bpf_get_current_task());
 }
 
 __inline_always struct ev_cgroup *cgroup_watched(__u64 id)
@@ -109,7 +140,7 @@ __inline_always struct ev_cgroup *cgroup_watched(__u64 id)
 
 __inline_always struct ev_cgroup *current_watched(void)
 {
-	return cgroup_watched(bpf_get_current_cgroup_id());
+	return cgroup_watched(current_cgroup_id());
 }
 
 /* The user's filters by process; events that keep the tables right are not subject to them. */
@@ -165,12 +196,20 @@ __inline_always __u64 task_start(struct task_struct *t)
 	return BPF_CORE_READ(t, group_leader, start_boottime);
 }
 
-__inline_always bool task_in_setup(struct task_struct *t)
+/* What is kept of the task's process; NULL: it was in no watched cgroup. */
+__inline_always struct member *task_member(struct task_struct *t)
 {
 	__u32 tgid = BPF_CORE_READ(t, tgid);
-	__u64 *start = bpf_map_lookup_elem(&setup, &tgid);
+	struct member *m = bpf_map_lookup_elem(&members, &tgid);
 
-	return start && *start == task_start(t);
+	return m && m->start == task_start(t) ? m : NULL;
+}
+
+__inline_always bool task_in_setup(struct task_struct *t)
+{
+	struct member *m = task_member(t);
+
+	return m && m->flags & MEMBER_SETUP;
 }
 
 __inline_always bool current_in_setup(void)
@@ -210,6 +249,15 @@ __inline_always void ev_lost(__u32 type)
 
 	if (n)
 		__sync_fetch_and_add(n, 1);
+}
+
+/* For want of room the process's phase, and that it leaves, are not known from here on. */
+__inline_always void member_put(__u32 tgid, __u64 start, __u64 cgroup, __u32 flags, __u64 how)
+{
+	struct member m = {.start = start, .cgroup = cgroup, .flags = flags};
+
+	if (bpf_map_update_elem(&members, &tgid, &m, how) && how == BPF_ANY)
+		ev_lost(EV_container_cgroup_attach);
 }
 
 /*

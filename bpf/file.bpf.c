@@ -200,7 +200,7 @@ static __always_inline void io_key_fill(struct io_key *k, __u64 file)
 {
 	struct task_struct *t = (struct task_struct *)bpf_get_current_task();
 
-	k->cgroup = bpf_get_current_cgroup_id();
+	k->cgroup = current_cgroup_id();
 	k->file = file;
 	k->tgid = bpf_get_current_pid_tgid() >> 32;
 	k->start = (task_start(t) >> 10 & ~(1u << 31)) | (task_in_setup(t) ? 1u << 31 : 0);

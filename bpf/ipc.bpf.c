@@ -253,7 +253,7 @@ __attribute__((noinline)) int channel_count(__u64 file, __u32 dir, __u64 bytes, 
 	__u32 zero = 0;
 
 	channel_of(&ch, (struct file *)file);
-	k.cgroup = bpf_get_current_cgroup_id();
+	k.cgroup = current_cgroup_id();
 	k.object = ch.object;
 	k.tgid = bpf_get_current_pid_tgid() >> 32;
 	k.start = current_start();
@@ -633,7 +633,7 @@ static __always_inline void sysv_count(const struct sysv_call *call, __s32 err)
 	struct ev_ipc_sysv e = {}, *v;
 	struct sysv_key k = {};
 
-	k.cgroup = bpf_get_current_cgroup_id();
+	k.cgroup = current_cgroup_id();
 	k.key = call->key;
 	k.tgid = bpf_get_current_pid_tgid() >> 32;
 	k.start = current_start();
@@ -801,7 +801,7 @@ int BPF_PROG(ipc_signal, int sig)
 	if (!ev_enabled(EV_ipc_signal) || bpf_probe_read_kernel(args, sizeof(args), ctx))
 		return 0;
 	target = (struct task_struct *)args[2];
-	from = bpf_get_current_cgroup_id();
+	from = current_cgroup_id();
 	to = task_cgroup_id(target);
 	if (!cgroup_watched(to) && !cgroup_watched(from))
 		return 0;

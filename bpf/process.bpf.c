@@ -6,6 +6,7 @@
  */
 #include "sys.bpf.h"
 #include "path.bpf.h"
+#include "namespace.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -28,9 +29,9 @@ struct {
 
 /* ---- cgroups ---- */
 
-static __always_inline bool cgroup_default(struct cgroup *c)
+static __always_inline bool cgroup_tells(struct cgroup *c)
 {
-	return BPF_CORE_READ(c, root, hierarchy_id) == 0;
+	return BPF_CORE_READ(c, root, hierarchy_id) == (int)cfg.cgroup_hierarchy;
 }
 
 static __always_inline __u64 kernfs_parent_id(struct kernfs_node *kn)
@@ -50,7 +51,7 @@ int BPF_PROG(container_cgroup_create, struct cgroup *cgrp, const char *path)
 	__u64 id, parent = 0;
 	struct scratch *s;
 
-	if (!cgroup_default(cgrp))
+	if (!cgroup_tells(cgrp))
 		return 0;
 	id = BPF_CORE_READ(cgrp, kn, id);
 	parent = kernfs_parent_id(BPF_CORE_READ(cgrp, kn));
@@ -60,7 +61,8 @@ int BPF_PROG(container_cgroup_create, struct cgroup *cgrp, const char *path)
 	else if (!cfg.adopt_new)
 		return 0;
 	info.created = bpf_ktime_get_boot_ns();
-	bpf_map_update_elem(&cgroups, &id, &info, BPF_ANY);
+	if (bpf_map_update_elem(&cgroups, &id, &info, BPF_ANY))
+		ev_lost(EV_container_cgroup_create); /* the map is full: a whole container may be missing */
 	s = ev_begin_always(EV_container_cgroup_create, sizeof(*e));
 	if (!s)
 		return 0;
@@ -78,7 +80,7 @@ int BPF_PROG(container_cgroup_remove, struct cgroup *cgrp, const char *path)
 	struct ev_container_cgroup_remove e = {};
 	__u64 id;
 
-	if (!cgroup_default(cgrp))
+	if (!cgroup_tells(cgrp))
 		return 0;
 	id = BPF_CORE_READ(cgrp, kn, id);
 	if (bpf_map_delete_elem(&cgroups, &id))
@@ -90,24 +92,65 @@ int BPF_PROG(container_cgroup_remove, struct cgroup *cgrp, const char *path)
 }
 
 /*
+ * A process that is moved to where nobody watches is the container's no longer; what it does from
+ * now on is not told, but that it went is. Its programs' execs are, while it is in the container's
+ * namespaces (container.enter).
+ */
+static __always_inline void member_leaves(struct task_struct *t, struct member *m, __u64 to,
+					  const char *path)
+{
+	struct ev_container_leave *e;
+	__u32 tgid = BPF_CORE_READ(t, tgid);
+	struct scratch *s;
+
+	s = ev_begin_always(EV_container_leave, sizeof(*e));
+	if (s) {
+		e = (struct ev_container_leave *)s->buf;
+		ev_header_of(&e->hdr, EV_container_leave, sizeof(*e), t);
+		e->target = tgid;
+		e->mover = bpf_get_current_pid_tgid() >> 32;
+		e->id = to;
+		e->hdr.cgroup = m->cgroup;
+		tail_kstr(s, &e->path, path);
+		ev_end(s, false);
+	}
+	bpf_map_delete_elem(&members, &tgid);
+}
+
+/*
  * A process that is moved in from outside is the runtime's until it executes something. A move
- * by somebody inside (systemd in a container) is the workload's own.
+ * by somebody inside (systemd in a container) is the workload's own. When the kernel tells of a
+ * move it is done: that a process came from inside is known from `members` only.
  */
 SEC("tp_btf/cgroup_attach_task")
-int BPF_PROG(container_cgroup_attach, struct cgroup *dst, const char *path, struct task_struct *t)
+int BPF_PROG(container_cgroup_attach, struct cgroup *dst, const char *path, struct task_struct *t,
+	     bool threadgroup)
 {
 	struct ev_container_cgroup_attach e = {};
 	__u64 id = BPF_CORE_READ(dst, kn, id);
-	__u32 tgid = BPF_CORE_READ(t, tgid);
-	__u64 start = task_start(t);
+	__u32 flags, tgid = BPF_CORE_READ(t, tgid);
+	struct member *m;
 
-	if (!cgroup_default(dst) || !cgroup_watched(id))
+	if (!cgroup_tells(dst))
 		return 0;
-	if (!current_watched() || tgid == bpf_get_current_pid_tgid() >> 32)
-		bpf_map_update_elem(&setup, &tgid, &start, BPF_ANY);
+	m = task_member(t);
+	if (!cgroup_watched(id)) {
+		if (m && threadgroup)
+			member_leaves(t, m, id, path);
+		return 0;
+	}
+	if (m)
+		flags = m->flags | MEMBER_MOVED;
+	else if (current_watched() && tgid != bpf_get_current_pid_tgid() >> 32)
+		flags = MEMBER_MOVED;
+	else
+		flags = MEMBER_SETUP;
+	if (!m || threadgroup)
+		member_put(tgid, task_start(t), id, flags, BPF_ANY);
 	ev_header_of(&e.hdr, EV_container_cgroup_attach, sizeof(e), t);
 	e.target = tgid;
 	e.target_start = e.hdr.start;
+	e.mover = bpf_get_current_pid_tgid() >> 32;
 	e.id = id;
 	e.hdr.cgroup = id;
 	ev_submit_fixed(&e, EV_container_cgroup_attach, false);
@@ -118,23 +161,33 @@ int BPF_PROG(container_cgroup_attach, struct cgroup *dst, const char *path, stru
 
 #define CLONE_THREAD 0x00010000
 
+/*
+ * clone3() may put the child into another cgroup (CLONE_INTO_CGROUP): a runtime outside puts it
+ * into a container, and a process of a container may put it outside of all.
+ */
 SEC("tp_btf/task_newtask")
 int BPF_PROG(process_fork, struct task_struct *child, __u64 clone_flags)
 {
+	__u64 from = current_cgroup_id(), to = task_cgroup_id(child);
+	bool from_watched = cgroup_watched(from), to_watched = cgroup_watched(to);
 	struct ev_process_fork e = {};
-	__u64 from, to = task_cgroup_id(child);
+	struct member *parent;
 
-	if (!cgroup_watched(to))
+	if (!from_watched && !to_watched)
 		return 0;
-	from = bpf_get_current_cgroup_id();
 	e.child_pid = BPF_CORE_READ(child, tgid);
 	e.thread = !!(clone_flags & CLONE_THREAD);
-	/* clone3() with CLONE_INTO_CGROUP by a runtime outside, or a child of one that is in set-up */
 	e.child_start = task_start(child);
-	if (!e.thread && (!cgroup_watched(from) || current_in_setup()))
-		bpf_map_update_elem(&setup, &e.child_pid, &e.child_start, BPF_ANY);
+	if (!e.thread && to_watched) {
+		parent = task_member((struct task_struct *)bpf_get_current_task());
+		member_put(e.child_pid, e.child_start, to,
+			   !from_watched ? MEMBER_SETUP
+			   : parent	 ? parent->flags
+					 : 0,
+			   BPF_ANY);
+	}
 	ev_header(&e.hdr, EV_process_fork, sizeof(e));
-	if (from != to && !cgroup_watched(from))
+	if (!from_watched)
 		e.hdr.cgroup = to; /* the runtime is not watched; its child is */
 	e.child_tid = BPF_CORE_READ(child, pid);
 	e.child_vpid = task_vpid(child);
@@ -207,11 +260,11 @@ static __always_inline bool exec_is_entry(struct task_struct *t, struct ev_cgrou
 	if (exe & EXE_MEMFD)
 		return false;
 	ns = BPF_CORE_READ(t, nsproxy, mnt_ns, ns.inum);
-	return ns != cfg.host_mnt_ns &&
+	return ns != cfg.host_ns[NS_MNT] &&
 	       ns != BPF_CORE_READ(t, real_parent, nsproxy, mnt_ns, ns.inum);
 }
 
-static __always_inline void exec_argv(struct scratch *s, struct ev_process_exec *e,
+static __always_inline void exec_argv(struct scratch *s, struct ev_ref *argv, __u32 *cut,
 				      struct task_struct *t)
 {
 	unsigned long begin = BPF_CORE_READ(t, mm, arg_start);
@@ -222,10 +275,10 @@ static __always_inline void exec_argv(struct scratch *s, struct ev_process_exec 
 		return;
 	if (len > ARGV_MAX - 1) {
 		len = ARGV_MAX - 1;
-		e->argv_cut = 1;
+		*cut = 1;
 	}
 	if (bpf_probe_read_user(dst, len & (ARGV_MAX - 1), (void *)begin) == 0)
-		tail_take(s, &e->argv, len & (ARGV_MAX - 1));
+		tail_take(s, argv, len & (ARGV_MAX - 1));
 }
 
 static __always_inline void caps_read(struct task_struct *t, struct ev_process_exec *e)
@@ -255,29 +308,71 @@ static __always_inline void exec_paths(struct scratch *s, struct ev_process_exec
 	tail_path(s, &e->cwd, NULL, pwd, BPF_CORE_READ(t, fs, pwd.mnt));
 }
 
+/*
+ * ---- processes outside that are in a container's namespaces ----
+ *
+ * Told when they enter, and with each program they execute there (which also tells those that
+ * were moved out of the container, or born in its namespaces).
+ */
+
+static __always_inline void enter_header(struct ev_container_enter *e, __u64 owner, __u32 which)
+{
+	e->hdr.flags |= EV_F_OUTSIDE;
+	e->own_cgroup = e->hdr.cgroup;
+	e->hdr.cgroup = owner;
+	e->namespaces = which;
+}
+
+static __always_inline void exec_outside(struct task_struct *t)
+{
+	__u32 mnt = BPF_CORE_READ(t, nsproxy, mnt_ns, ns.inum), which = 0;
+	__u32 pid = BPF_CORE_READ(t, nsproxy, pid_ns_for_children, ns.inum);
+	struct ev_container_enter *e;
+	struct scratch *s;
+	__u64 owner;
+
+	/* whoever only shares a network with a container does nothing to it by executing a program */
+	if (mnt == cfg.host_ns[NS_MNT] && pid == cfg.host_ns[NS_PID])
+		return;
+	owner = namespaces_owner(t, &which);
+	if (!owner || !(which & (ns_flags[NS_MNT] | ns_flags[NS_PID])))
+		return;
+	s = ev_begin_always(EV_container_enter, sizeof(*e));
+	if (!s)
+		return;
+	e = (struct ev_container_enter *)s->buf;
+	enter_header(e, owner, which);
+	exec_argv(s, &e->argv, &e->argv_cut, t);
+	ev_end(s, false);
+}
+
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(process_exec, struct task_struct *t, int old_pid, struct linux_binprm *bprm)
 {
-	__u32 tgid = bpf_get_current_pid_tgid() >> 32, tid = old_pid;
 	struct ev_cgroup *cg = current_watched();
 	struct ev_process_exec *e;
+	__u32 tid = old_pid;
 	struct super_block *sb;
 	struct inode *inode;
 	struct scratch *s;
 	struct file *exe;
 	struct comm *old;
-	__u32 flags;
-	bool entry = false;
+	__u32 flags, entry = 0;
+	struct member *m;
 
-	if (!cg)
+	if (!cg) {
+		exec_outside(t);
 		return 0;
+	}
 	exe = BPF_CORE_READ(t, mm, exe_file);
 	inode = BPF_CORE_READ(exe, f_inode);
 	sb = BPF_CORE_READ(inode, i_sb);
 	flags = exe_flags(exe, inode, BPF_CORE_READ(sb, s_magic));
-	if (task_in_setup(t) && exec_is_entry(t, cg, flags)) {
-		bpf_map_delete_elem(&setup, &tgid);
-		entry = true;
+	m = task_member(t);
+	if (m && m->flags && exec_is_entry(t, cg, flags)) {
+		entry = m->flags & MEMBER_SETUP ? ENTRY_SETUP : ENTRY_MOVED;
+		m->flags = 0;
+		namespaces_put(t);
 	}
 	s = ev_begin_always(EV_process_exec, sizeof(*e));
 	if (!s)
@@ -294,7 +389,7 @@ int BPF_PROG(process_exec, struct task_struct *t, int old_pid, struct linux_binp
 	e->no_new_privs = BPF_CORE_READ(t, atomic_flags) & PFA_NO_NEW_PRIVS;
 	caps_read(t, e);
 	exec_paths(s, e, t, bprm, exe);
-	exec_argv(s, e, t);
+	exec_argv(s, &e->argv, &e->argv_cut, t);
 	old = bpf_map_lookup_elem(&old_comm, &tid);
 	if (old) {
 		tail_kstr(s, &e->old_comm, old->name);
@@ -316,6 +411,8 @@ int BPF_PROG(process_exit, struct task_struct *t)
 	if (!current_watched())
 		return 0;
 	bpf_map_delete_elem(&old_comm, &tid);
+	if (BPF_CORE_READ(t, group_leader) == t)
+		namespaces_drop(t); /* while it still has them */
 	sig = BPF_CORE_READ(t, signal);
 	if (BPF_CORE_READ(sig, live.counter) > 0)
 		return 0;
@@ -342,8 +439,8 @@ int BPF_PROG(process_free, struct task_struct *t)
 {
 	__u32 tgid = BPF_CORE_READ(t, tgid);
 
-	if (tgid == (__u32)BPF_CORE_READ(t, pid) && task_in_setup(t))
-		bpf_map_delete_elem(&setup, &tgid);
+	if (tgid == (__u32)BPF_CORE_READ(t, pid) && task_member(t))
+		bpf_map_delete_elem(&members, &tgid);
 	return 0;
 }
 
@@ -417,5 +514,24 @@ int BPF_PROG(process_namespaces, struct pt_regs *regs, long ret)
 			ev_submit_fixed(&e, EV_process_namespaces, false);
 	}
 	sys_next(ctx, EVS_process, c.nr);
+	return 0;
+}
+
+/* For tasks of no container: in whose namespaces are they now? */
+SEC("tp_btf/sys_exit")
+int BPF_PROG(container_enter, struct pt_regs *regs, long ret)
+{
+	struct ev_container_enter e = {};
+	__u32 which = 0;
+	__u64 owner;
+
+	if (ret)
+		return 0;
+	owner = namespaces_owner((struct task_struct *)bpf_get_current_task(), &which);
+	if (!owner)
+		return 0;
+	ev_header(&e.hdr, EV_container_enter, sizeof(e));
+	enter_header(&e, owner, which);
+	ev_submit_fixed(&e, EV_container_enter, false);
 	return 0;
 }

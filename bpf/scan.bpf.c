@@ -4,6 +4,7 @@
  * processes the watched containers have. The reader of the iterator gets records, one behind the other.
  */
 #include "path.bpf.h"
+#include "namespace.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -22,11 +23,17 @@ int process_existing(struct bpf_iter__task *ctx)
 	struct task_struct *t = ctx->task;
 	struct ev_process_existing *e;
 	struct scratch *s;
+	__u64 cgroup, len;
 	struct file *exe;
-	__u64 len;
 
-	if (!t || BPF_CORE_READ(t, group_leader) != t || !cgroup_watched(task_cgroup_id(t)))
+	if (!t || BPF_CORE_READ(t, group_leader) != t)
 		return 0;
+	cgroup = task_cgroup_id(t);
+	if (!cgroup_watched(cgroup))
+		return 0;
+	/* one that began since the programs were attached is there already */
+	member_put(BPF_CORE_READ(t, tgid), task_start(t), cgroup, 0, BPF_NOEXIST);
+	namespaces_put(t);
 	s = ev_begin_always(EV_process_existing, sizeof(*e));
 	if (!s)
 		return 0;

@@ -11,9 +11,11 @@
 
 #include "ev.bpf.h"
 
+#define SYS_OUTSIDE (EVS__MAX + 1) /* the row of tasks that are in no container */
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-	__uint(max_entries, (EVS__MAX + 1) * EV_NR_SYSCALLS);
+	__uint(max_entries, (SYS_OUTSIDE + 1) * EV_NR_SYSCALLS);
 	__type(key, __u32);
 	__type(value, __u32);
 } sys_progs SEC(".maps");
@@ -87,6 +89,16 @@ __inline_always int sys_nr(struct pt_regs *regs)
 	bpf_probe_read_kernel(&nr, sizeof(nr), &regs->syscallno);
 #endif
 	return nr;
+}
+
+/* Number of the call that a program on sys_enter or sys_exit was given the registers of. */
+__inline_always int sys_nr_direct(struct pt_regs *regs)
+{
+#if defined(__TARGET_ARCH_x86)
+	return regs->orig_ax;
+#elif defined(__TARGET_ARCH_arm64)
+	return regs->syscallno;
+#endif
 }
 
 /* Where the registers of the current task's system call are: at the top of its kernel stack. */

@@ -46,40 +46,42 @@ __inline_always __u32 task_pid_level(struct task_struct *t)
 	return BPF_CORE_READ(t, thread_pid, level);
 }
 
+/* The task that a struct pid stands for; NULL when it is gone. */
+__inline_always struct task_struct *pid_task(struct pid *pid)
+{
+	struct hlist_node *link = pid ? BPF_CORE_READ(pid, tasks[0].first) : NULL;
+
+	return link ? (void *)link - bpf_core_field_offset(struct task_struct, pid_links) : NULL;
+}
+
 /* The process that a struct pid stands for, as the host sees it; the bare number when its task is gone. */
 __inline_always __u32 pid_tgid(struct pid *pid)
 {
-	struct hlist_node *link;
-	struct task_struct *t;
+	struct task_struct *t = pid_task(pid);
 
-	if (!pid)
-		return 0;
-	link = BPF_CORE_READ(pid, tasks[0].first);
-	if (!link)
-		return BPF_CORE_READ(pid, numbers[0].nr);
-	t = (void *)link - bpf_core_field_offset(struct task_struct, pid_links);
-	return BPF_CORE_READ(t, tgid);
+	if (t)
+		return BPF_CORE_READ(t, tgid);
+	return pid ? BPF_CORE_READ(pid, numbers[0].nr) : 0;
 }
 
 #define XA_INTERNAL 2 /* the two low bits of an entry that is a node: include/linux/xarray.h */
 #define XA_DEPTH    6 /* pids have 22 bits, of which a node resolves at least 4 */
 
 /*
- * The process that the current task means by @vpid, as the host sees it; 0: there is none. Its pid
- * namespace keeps its numbers in a tree, walked here as idr_find() does.
+ * What the current task's pid namespace of depth @level knows by the number @vpid; NULL: nothing. A
+ * pid namespace keeps its numbers in a tree, walked here as idr_find() does.
  */
-__inline_always __u32 vpid_tgid(__u32 vpid)
+__inline_always struct pid *pid_numbered(__u32 vpid, __u32 level)
 {
 	struct task_struct *t = (struct task_struct *)bpf_get_current_task();
 	struct pid *self = BPF_CORE_READ(t, thread_pid);
-	__u32 level = BPF_CORE_READ(self, level);
 	__u32 mask = bpf_core_field_size(((struct xa_node *)0)->slots) / sizeof(void *) - 1;
 	struct xa_node *node;
 	struct upid up = {};
 	void *entry;
 
 	if (!vpid || level > 32)
-		return 0;
+		return NULL;
 	bpf_core_read(&up, sizeof(up), &self->numbers[level]);
 	entry = BPF_CORE_READ(up.ns, idr.idr_rt.xa_head);
 	for (int i = 0; i < XA_DEPTH && ((__u64)entry & 3) == XA_INTERNAL; i++) {
@@ -88,10 +90,24 @@ __inline_always __u32 vpid_tgid(__u32 vpid)
 
 		/* the root's node may be too low for the number: then there is no such pid */
 		if (i == 0 && slot > mask)
-			return 0;
+			return NULL;
 		bpf_core_read(&entry, sizeof(entry), &node->slots[slot & mask]);
 	}
-	return pid_tgid(entry);
+	return entry;
+}
+
+/* The process that the current task means by @vpid, as the host sees it; 0: there is none. */
+__inline_always __u32 vpid_tgid(__u32 vpid)
+{
+	struct task_struct *t = (struct task_struct *)bpf_get_current_task();
+
+	return pid_tgid(pid_numbered(vpid, task_pid_level(t)));
+}
+
+/* The leader of the process that the host knows by the number @tgid; NULL: there is none. */
+__inline_always struct task_struct *host_task(__u32 tgid)
+{
+	return pid_task(pid_numbered(tgid, 0));
 }
 
 #endif

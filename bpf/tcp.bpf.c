@@ -233,12 +233,17 @@ __inline_always bool ends_user_peer(struct ev_tcp_accept *e, struct sock *sk, co
 	return true;
 }
 
-/* The cgroup of the task that made the socket (or its listener); 0: not known. */
+/*
+ * The cgroup of the task that made the socket (or its listener); 0: not known. Sockets have none
+ * of v1: there, only what a process does to a socket tells whose it is.
+ */
 __inline_always __u64 sock_cgroup(struct sock *sk)
 {
 	struct sock_cgroup_data___val *old;
 	struct cgroup *cgroup;
 
+	if (cfg.cgroup_hierarchy)
+		return 0;
 	if (bpf_core_field_exists(sk->sk_cgrp_data.cgroup)) {
 		cgroup = BPF_CORE_READ(sk, sk_cgrp_data.cgroup);
 	} else {
@@ -881,7 +886,7 @@ __inline_always void datagrams_count(struct ev_tcp_datagrams *d)
 	struct ev_tcp_datagrams *have;
 	struct datagrams_key k = {};
 
-	k.cgroup = bpf_get_current_cgroup_id();
+	k.cgroup = current_cgroup_id();
 	k.tgid = bpf_get_current_pid_tgid() >> 32;
 	k.start = task_start(t) >> 10;
 	k.local_addr = d->local_addr;

@@ -23,7 +23,10 @@ struct ev_config {
 	__u32 pad;
 	struct ev_range probes
 		[EV_PROBES]; /* kernel functions that ask for a capability without auditing it */
-	__u32 host_mnt_ns; /* inode number of the host's mount namespace */
+	__u32 cgroup_hierarchy; /* whose cgroups tell containers apart: 0 is v2, else a v1 hierarchy's id */
+	__u32 cgroup_subsys; /* v1: which controller it has, as css_set.subsys[] counts them */
+	__u32 host_ns
+		[6]; /* inode numbers of the host's namespaces: enum ns_kind of bpf/namespace.bpf.h */
 	__u32 self_tgid; /* ebpfmon itself */
 	__u32 nr_pids, nr_uids, nr_comms; /* filters; 0: everything */
 	__u32 pids[EV_FILTER_MAX];

@@ -56,6 +56,13 @@ enum ev_capns {
 	CAPNS_OTHER,
 };
 
+/* How an exec ended a process's set-up. */
+enum ev_entry {
+	ENTRY_NONE,
+	ENTRY_SETUP, /* of a process that somebody outside had brought in */
+	ENTRY_MOVED, /* of one that was moved from elsewhere inside: only a nested container's entry */
+};
+
 enum ev_exeflags {
 	EXE_UPPER = 1 << 0, /* on overlayfs, the file lives in the container's own (upper) layer */
 	EXE_LOWER = 1 << 1, /* on overlayfs, the file is the image's */

@@ -44,6 +44,7 @@ enum ev_hdr_flags {
 	EV_F_NOPROC =
 		1
 		<< 2, /* the process is not known (interrupt context, orphaned socket): pid.. are 0 */
+	EV_F_OUTSIDE = 1 << 3, /* the process is not in the container's cgroup */
 };
 
 struct ev_hdr {
@@ -52,7 +53,7 @@ struct ev_hdr {
 	__u16 flags; /* enum ev_hdr_flags */
 	__u16 pad;
 	__u64 time; /* CLOCK_BOOTTIME, ns */
-	__u64 cgroup; /* id of the cgroup (default hierarchy) the task is in */
+	__u64 cgroup; /* id of the cgroup the task is in (with EV_F_OUTSIDE: that it acts upon) */
 	__u64 start; /* when the process started, CLOCK_BOOTTIME, ns: with pid, its identity */
 	__u32 pid; /* thread group id, as the host sees it */
 	__u32 tid;

@@ -62,6 +62,13 @@ GETTER(get_existing)
 	return r->hdr->flags & EV_F_EXISTING;
 }
 
+GETTER(get_outside)
+{
+	if (r->hdr->flags & EV_F_OUTSIDE)
+		buf_str(b, form == FORM_TEXT ? "yes" : "true");
+	return r->hdr->flags & EV_F_OUTSIDE;
+}
+
 GETTER(get_container_id)
 {
 	const char *id = r->container->id;
@@ -131,6 +138,9 @@ static const struct column common[] = {
 	{"container.parents", "strv",
 	 "ids of the containers that it runs in, from the innermost out",
 	 .get = get_container_parents},
+	{"process.outside", "boolean",
+	 "the process is not in the container's cgroup: not the container's, but acting upon it",
+	 .get = get_outside},
 	{"process.pid", "pid", "process, as the host sees it", .get = get_pid},
 	{"process.tid", "pid", "task (thread), as the host sees it", .get = get_tid},
 	{"process.vpid", "pid", "process, as its own pid namespace sees it", .get = get_vpid},

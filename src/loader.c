@@ -17,13 +17,13 @@
 #define SYSCALLS(subsystem, program, calls, doc)
 #include "hooks.def"
 
-enum hook_kind { HOOK_TRACEPOINT, HOOK_SYSCALLS, HOOK_ITERATOR };
+enum hook_kind { HOOK_TRACEPOINT, HOOK_SYSCALLS, HOOK_OUTSIDE, HOOK_ITERATOR };
 
 struct hook {
 	enum hook_kind kind;
 	enum ev_subsystem sub;
 	const char *program;
-	const char *calls; /* of HOOK_SYSCALLS: native names */
+	const char *calls; /* of HOOK_SYSCALLS and HOOK_OUTSIDE: native names */
 	const char *doc;
 	const char *map; /* of HOOK_ITERATOR: what it goes over, when that is a map */
 	const char *first; /* of a second program: whose missed runs it takes over */
@@ -52,6 +52,8 @@ static const struct hook hooks[] = {
 	{HOOK_TRACEPOINT, EVS_##subsystem, #program, NULL, doc, NULL, NULL, #instead},
 #define SYSCALLS(subsystem, program, calls, doc)                                                   \
 	{HOOK_SYSCALLS, EVS_##subsystem, #program, calls, doc, NULL, NULL, NULL},
+#define OUTSIDE(subsystem, program, calls, doc)                                                    \
+	{HOOK_OUTSIDE, EVS_##subsystem, #program, calls, doc, NULL, NULL, NULL},
 #define ITERATOR(subsystem, program, doc)                                                          \
 	{HOOK_ITERATOR, EVS_##subsystem, #program, NULL, doc, NULL, NULL, NULL},
 #define FINAL_ITERATOR(subsystem, program, map, doc)                                               \
@@ -376,8 +378,11 @@ static __u32 next_row(int sub)
 static int chain(const struct loader *l, const struct hook *h, __u32 nr,
 		 const struct bpf_program *p)
 {
-	int err = put_program(l, 0, nr, p);
+	int err;
 
+	if (h->kind == HOOK_OUTSIDE)
+		return put_program(l, EVS__MAX + 1, nr, p);
+	err = put_program(l, 0, nr, p);
 	for (int sub = 0; !err && sub < (int)h->sub; sub++)
 		err = put_program(l, next_row(sub), nr, p);
 	return err;
@@ -407,8 +412,7 @@ static int chain_all(struct loader *l)
 			struct bpf_program *p;
 			int err;
 
-			if (hooks[i].kind != HOOK_SYSCALLS || (int)hooks[i].sub != sub ||
-			    l->coverage[i].reason[0])
+			if (!hooks[i].calls || (int)hooks[i].sub != sub || l->coverage[i].reason[0])
 				continue;
 			p = find_program(l, hooks[i].program);
 			if (!p) {

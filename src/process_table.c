@@ -216,7 +216,7 @@ struct process *process_table_record(struct process_table *t, const struct ev_hd
 {
 	struct entry *e;
 
-	if (hdr->flags & EV_F_NOPROC || !hdr->pid)
+	if (hdr->flags & (EV_F_NOPROC | EV_F_OUTSIDE) || !hdr->pid)
 		return NULL;
 	e = (struct entry *)process_find(t, hdr->pid, hdr->start);
 	if (!e)

@@ -22,7 +22,8 @@ struct process *process_find_live(struct process_table *t, __u32 pid);
 
 /*
  * Learns from a checked and normalised record, and returns the process that acts in it (made when
- * it was not known), or NULL when there is none (EV_F_NOPROC) or no memory.
+ * it was not known), or NULL when there is none (EV_F_NOPROC), it is not the container's (EV_F_OUTSIDE),
+ * or no memory.
  */
 struct process *process_table_record(struct process_table *t, const struct ev_hdr *hdr);
 

@@ -83,6 +83,24 @@ static void probe_functions(struct ev_range *out, unsigned int max)
 		fclose(f);
 }
 
+/* Process 1 may be closed to us; where ebpfmon runs is as good, but inside a container. */
+static void find_host_namespaces(struct ev_config *c)
+{
+	static const char *const names[] = {"mnt", "pid", "net", "ipc", "uts", "user"};
+	char path[64];
+
+	_Static_assert(sizeof(names) / sizeof(names[0]) ==
+			       sizeof(c->host_ns) / sizeof(c->host_ns[0]),
+		       "a name for each");
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(path, sizeof(path), "/proc/1/ns/%s", names[i]);
+		c->host_ns[i] = namespace_inode(path);
+		snprintf(path, sizeof(path), "/proc/self/ns/%s", names[i]);
+		if (!c->host_ns[i])
+			c->host_ns[i] = namespace_inode(path);
+	}
+}
+
 static void configure(const struct options *o, struct loader_options *lo)
 {
 	struct ev_config *c = &lo->config;
@@ -93,10 +111,7 @@ static void configure(const struct options *o, struct loader_options *lo)
 	c->time_syscalls = o->syscalls != SYSCALLS_TOTALS;
 	c->trace_syscalls = o->syscalls == SYSCALLS_TRACE;
 	lo->trace_enter = c->time_syscalls;
-	/* process 1 may be closed to us; where ebpfmon runs is as good, but inside a container */
-	c->host_mnt_ns = namespace_inode("/proc/1/ns/mnt");
-	if (!c->host_mnt_ns)
-		c->host_mnt_ns = namespace_inode("/proc/self/ns/mnt");
+	find_host_namespaces(c);
 	c->self_tgid = getpid();
 	for (int i = 0; i < EV__MAX; i++) {
 		if (!o->events[i])

@@ -149,7 +149,7 @@ struct report_process *report_process_of(struct report *rep, const struct record
 	const struct ev_hdr *h = r->hdr;
 	struct report_process *p = ps->cached;
 
-	if (h->flags & EV_F_NOPROC || !h->pid)
+	if (h->flags & (EV_F_NOPROC | EV_F_OUTSIDE) || !h->pid)
 		return NULL;
 	if (!p || p->pid != h->pid || p->start != h->start) {
 		p = find(rep, h->pid, h->start);

@@ -14,6 +14,7 @@ import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+import attribution	# noqa: E402
 import cases	# noqa: E402
 import events	# noqa: E402
 import harness	# noqa: E402
@@ -62,7 +63,7 @@ def all_tests(setup, args):
     if args.harness:
         found = list(harness.tests(setup, runtimes))
     else:
-        found = [t for m in (events, cases, identity, truth) for t in m.tests(setup, runtimes)]
+        found = [t for m in (events, cases, attribution, identity, truth) for t in m.tests(setup, runtimes)]
     return [(n, f) for n, f in found if re.search(args.k, n)]
 
 
