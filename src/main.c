@@ -20,6 +20,8 @@ static const struct command commands[] = {
 	 "watch containers until they end, a signal comes or time is up (the default command)",
 	 OPT_RECORD, NULL},
 	{"run", cmd_run, "run a command and watch it as if it were a container", OPT_RUN, "--"},
+	{"recommend", cmd_recommend, "the least permissions that reports show a container to need", 0,
+	 "seccomp capabilities --for --default-action --explain --recording-profile --strict"},
 	{"list", cmd_list, "list events, containers", 0, "events containers -f text json markdown"},
 	{"doctor", cmd_doctor, "what this kernel offers, what is missing, and what that costs", 0,
 	 "-f text json"},
@@ -31,7 +33,7 @@ static int help(void)
 {
 	printf("ebpfmon %s: record what containers do\n\n", EBPFMON_VERSION);
 	for (size_t i = 0; i < NR_COMMANDS; i++)
-		printf("  ebpfmon %-8s %s\n", commands[i].name, commands[i].doc);
+		printf("  ebpfmon %-9s %s\n", commands[i].name, commands[i].doc);
 	printf("\nExamples:\n"
 	       "  ebpfmon --container web -o report.json   a report of the container called web\n"
 	       "  ebpfmon -o reports/ -d 60s               a report of every container, for a minute\n"

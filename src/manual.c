@@ -14,6 +14,8 @@ static const char *const before[] = {
 	".br",
 	"\\fBebpfmon list\\fR \\fBevents\\fR|\\fBcontainers\\fR [\\fB\\-f\\fR \\fBtext\\fR|\\fBjson\\fR|\\fBmarkdown\\fR]",
 	".br",
+	"\\fBebpfmon recommend seccomp\\fR|\\fBcapabilities\\fR [\\fIOPTIONS\\fR] \\fIREPORT\\fR...",
+	".br",
 	"\\fBebpfmon doctor\\fR [\\fB\\-f\\fR \\fBtext\\fR|\\fBjson\\fR]",
 	".SH DESCRIPTION",
 	"\\fBebpfmon\\fR records, with eBPF programs in the kernel, what every container on this host does:",
