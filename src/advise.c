@@ -180,7 +180,10 @@ int advice_add(struct advice *a, const cJSON *report)
 	a->reports++;
 	filtered = add_calls(a, at(at(report, "syscalls"), "calls"), false);
 	add_calls(a, at(at(at(report, "setup"), "syscalls"), "calls"), true);
-	cJSON_ArrayForEach(c, at(at(report, "capabilities"), "checks")) add_check(a, c);
+	cJSON_ArrayForEach(c, at(at(report, "capabilities"), "checks"))
+	{
+		add_check(a, c);
+	}
 	add_doubts(a, report, filtered);
 	return 0;
 }
