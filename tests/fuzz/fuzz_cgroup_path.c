@@ -28,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memset(&cp, 0xa5, sizeof(cp));
 	again = cp;
 	if (!cgroup_path_unit(path, size, &unit, &n)) {
-		check(n > 0 && unit > path && unit + n == path + size);
+		check(n > 0 && unit > path && unit + n + (path[size - 1] == '/') == path + size);
 		check(cgroup_path_parse(path, size, &cp) == -ENOENT);
 		memcpy(&cp, &again, sizeof(cp));
 	}

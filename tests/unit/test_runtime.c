@@ -412,6 +412,87 @@ static void test_creator(void **state)
 	assert_int_equal(created(h, "/x/web", 0), -ENOENT);
 }
 
+/* The files of a seed of fuzz_runtime, each to its place: see there. */
+static void put_seed(const struct host *h, const char *name)
+{
+	static const struct {
+		char letter;
+		const char *path;
+	} places[] = {
+		{'D', "/var/lib/docker/containers/" A "/config.v2.json"},
+		{'H', "/var/lib/docker/containers/" A "/hostconfig.json"},
+		{'I', "/var/lib/docker/image/vfs/repositories.json"},
+		{'S', DOCKER_RUN A "/state.json"},
+		{'R', "/run/runc/web/state.json"},
+		{'B', "/b/web/config.json"},
+		{'G', "/proc/42/cgroup"},
+		{'Z', "/proc/42/stat"},
+	};
+	char path[256], text[32768];
+	char *save = NULL;
+	size_t n;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "tests/fuzz/corpus/fuzz_runtime/%s", name);
+	f = fopen(path, "r");
+	if (!f)
+		fail_msg("%s: run the tests from the top directory", path);
+	n = fread(text, 1, sizeof(text) - 1, f);
+	fclose(f);
+	text[n] = '\0';
+	for (char *p = strtok_r(text, "\x1e", &save); p; p = strtok_r(NULL, "\x1e", &save))
+		for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+			if (places[i].letter == *p)
+				put(h, places[i].path, p + 1);
+}
+
+/* What dockerd 20.10 wrote, and what `docker inspect` said of the container. */
+static void test_real_docker(void **state)
+{
+	struct host *h = *state;
+
+	put_seed(h, "docker");
+	assert_int_equal(look(h, "/docker/" A, NULL), 0);
+	assert_non_null(strstr(h->info.name, "ebpfmon-live-"));
+	assert_string_equal(h->info.image, "ebpfmon-live:1");
+	assert_string_equal(
+		h->info.image_id,
+		"sha256:5a52b19b18ed39b5aa1e68bb2f48ce9a3c59de052b0b5c089d28af42b70ae4c4");
+	assert_null(h->info.image_digest); /* imported: no registry has it */
+	assert_string_equal(h->info.user, "7:8");
+	assert_string_equal(h->info.hostname, "2895b90dd032");
+	assert_string_equal(h->info.seccomp, "unconfined");
+	assert_true(has(h->info.labels, h->info.nr_labels, "app=live"));
+	assert_int_equal(h->info.nr_labels, 1);
+	assert_string_equal(mount_at(&h->info, "/data")->name, "vol1");
+	assert_string_equal(mount_at(&h->info, "/host")->source, "/tmp");
+	assert_false(mount_at(&h->info, "/host")->rw);
+	assert_string_equal(mount_at(&h->info, "/work")->type, "tmpfs");
+	assert_int_equal(h->info.nr_networks, 1);
+	assert_string_equal(h->info.networks[0].name, "none");
+	assert_null(h->info.networks[0].ipv4);
+	assert_int_equal(h->info.init_pid, 42);
+	assert_int_equal(__builtin_popcountll(h->info.caps), 37);
+	assert_false(h->info.privileged);
+	assert_int_equal(h->info.nr_cgroups, 1);
+}
+
+/* runc 1.1.5's, of a bundle made by hand. */
+static void test_real_runc(void **state)
+{
+	struct host *h = *state;
+
+	put_seed(h, "runc");
+	assert_int_equal(look(h, "/x/web", NULL), 0);
+	assert_string_equal(h->info.id, "web");
+	assert_string_equal(h->info.runtime, "runc");
+	assert_string_equal(h->info.bundle, "/b/web");
+	assert_true(h->info.readonly_root);
+	assert_int_equal(h->info.init_pid, 42);
+	assert_true(has(h->info.labels, h->info.nr_labels, "app=live"));
+	assert_int_equal(mount_at(&h->info, "/tmp")->rw, true);
+}
+
 static void test_runc_root_option(void **state)
 {
 	static const char argv[] = "runc\0--root\0/own/runc\0run\0web";
@@ -798,6 +879,8 @@ int main(void)
 		T(test_runc),
 		T(test_creator),
 		T(test_runc_root_option),
+		T(test_real_docker),
+		T(test_real_runc),
 		T(test_crun),
 		T(test_containerd),
 		T(test_podman),
