@@ -187,8 +187,10 @@ int BPF_PROG(process_fork, struct task_struct *child, __u64 clone_flags)
 			   BPF_ANY);
 	}
 	ev_header(&e.hdr, EV_process_fork, sizeof(e));
-	if (!from_watched)
-		e.hdr.cgroup = to; /* the runtime is not watched; its child is */
+	if (!from_watched) { /* the runtime is not the container's; its child is */
+		e.hdr.cgroup = to;
+		e.hdr.flags |= EV_F_OUTSIDE;
+	}
 	e.child_tid = BPF_CORE_READ(child, pid);
 	e.child_vpid = task_vpid(child);
 	e.child_cgroup = to;

@@ -114,6 +114,22 @@ GETTER(get_exe)
 	return r->process && text(b, r->process->exe, r->process->exe_len, form);
 }
 
+GETTER(get_session_pid)
+{
+	(void)form;
+	if (!r->process || !r->process->session_pid)
+		return false;
+	buf_u64(b, r->process->session_pid);
+	return true;
+}
+
+GETTER(get_session_start)
+{
+	if (!r->process || !r->process->session_pid)
+		return false;
+	return value_time(b, r->process->session_start + (__u64)r->boot_to_wall, form);
+}
+
 NUMBER(get_pid, pid)
 NUMBER(get_tid, tid)
 NUMBER(get_vpid, vpid)
@@ -141,6 +157,12 @@ static const struct column common[] = {
 	{"process.outside", "boolean",
 	 "the process is not in the container's cgroup: not the container's, but acting upon it",
 	 .get = get_outside},
+	{"exec_session.pid", "pid",
+	 "the process that was brought into the running container from outside (docker exec, kubectl exec), and that this process is or descends from; absent for the entry point's own",
+	 .get = get_session_pid},
+	{"exec_session.start", "time",
+	 "when that process started: with its pid, the session's identity",
+	 .get = get_session_start},
 	{"process.pid", "pid", "process, as the host sees it", .get = get_pid},
 	{"process.tid", "pid", "task (thread), as the host sees it", .get = get_tid},
 	{"process.vpid", "pid", "process, as its own pid namespace sees it", .get = get_vpid},

@@ -6,7 +6,7 @@
 #include "file_names.h"
 
 struct entry {
-	__u64 id;
+	__u64 id, cgroup;
 	__u32 path_len, mount_len, flags;
 	UT_hash_handle hh;
 	char path[];
@@ -43,7 +43,7 @@ void file_names_free(struct file_names *f)
 	free(f);
 }
 
-int file_names_set(struct file_names *f, __u64 id, const struct file_name *name)
+int file_names_set(struct file_names *f, __u64 id, __u64 cgroup, const struct file_name *name)
 {
 	struct entry *e;
 
@@ -57,6 +57,7 @@ int file_names_set(struct file_names *f, __u64 id, const struct file_name *name)
 		return -ENOMEM;
 	memset(e, 0, sizeof(*e));
 	e->id = id;
+	e->cgroup = cgroup;
 	e->path_len = name->path_len;
 	e->mount_len = name->mount_len;
 	e->flags = name->flags;
@@ -77,4 +78,13 @@ int file_names_get(struct file_names *f, __u64 id, struct file_name *name)
 	name->mount_len = e->mount_len;
 	name->flags = e->flags;
 	return 0;
+}
+
+void file_names_expire(struct file_names *f, bool (*gone)(void *arg, __u64 cgroup), void *arg)
+{
+	struct entry *e, *next;
+
+	HASH_ITER(hh, f->all, e, next)
+	if (gone(arg, e->cgroup))
+		drop(f, e);
 }

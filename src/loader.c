@@ -618,9 +618,10 @@ int loader_iterate(const struct loader *l, const char *program)
 	return fd;
 }
 
-int loader_mark(const struct loader *l, __u64 cgroup, __u32 flags, __u64 created)
+int loader_mark(const struct loader *l, __u64 cgroup, __u32 flags, __u64 created, bool add)
 {
 	struct ev_cgroup c = {.flags = flags, .created = created};
 
-	return bpf_map_update_elem(loader_map(l, "cgroups"), &cgroup, &c, BPF_ANY);
+	return bpf_map_update_elem(loader_map(l, "cgroups"), &cgroup, &c,
+				   add ? BPF_ANY : BPF_EXIST);
 }

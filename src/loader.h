@@ -42,7 +42,10 @@ int loader_map(const struct loader *l, const char *name);
 /* An iterator program's output, to be read to its end; -errno when there is none. The caller closes it. */
 int loader_iterate(const struct loader *l, const char *program);
 
-/* enum ev_cgroup_flags of a cgroup. */
-int loader_mark(const struct loader *l, __u64 cgroup, __u32 flags, __u64 created);
+/*
+ * enum ev_cgroup_flags of a cgroup. @add: also of one that the kernel side has not seen being made;
+ * of the others it has forgotten those that are gone, and is not to be reminded of them.
+ */
+int loader_mark(const struct loader *l, __u64 cgroup, __u32 flags, __u64 created, bool add);
 
 #endif

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
 #include <limits.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include "file_names.h"
@@ -116,15 +117,21 @@ static struct ev_hdr *scratch_copy(struct pipeline *p, const struct ev_hdr *hdr)
 	return (struct ev_hdr *)p->scratch;
 }
 
-/* Puts a path behind the record and lets @ref lead to it. */
-static void set_path(struct ev_hdr *hdr, struct ev_ref *ref, const char *path, size_t len)
+/* Puts bytes behind the record and lets @ref lead to them. */
+static void set_bytes(struct ev_hdr *hdr, struct ev_ref *ref, const char *s, size_t len)
 {
-	if (len > PATH_MAX || hdr->len + len > EV_MAX_LEN)
+	if (!s || hdr->len + len > EV_MAX_LEN)
 		return;
-	memcpy((char *)hdr + hdr->len, path, len);
+	memcpy((char *)hdr + hdr->len, s, len);
 	ref->off = hdr->len;
 	ref->len = len;
 	hdr->len += len;
+}
+
+static void set_path(struct ev_hdr *hdr, struct ev_ref *ref, const char *path, size_t len)
+{
+	if (len <= PATH_MAX)
+		set_bytes(hdr, ref, path, len);
 }
 
 static void name_file(struct pipeline *p, struct ev_hdr *hdr)
@@ -147,7 +154,7 @@ static void remember_file(struct pipeline *p, const struct ev_hdr *hdr, struct e
 
 	name.path = record_bytes(hdr, path, &name.path_len);
 	if (name.path && id)
-		file_names_set(p->files, id, &name);
+		file_names_set(p->files, id, hdr->cgroup, &name);
 }
 
 /* Below the root of the process that called, or, when it is gone already, of the container's first. */
@@ -261,6 +268,14 @@ static const struct ev_hdr *enrich(struct pipeline *p, struct record *r)
 		remember_file(p, hdr, e->path, e->mount, e->path_flags, e->err ? 0 : e->file);
 		break;
 	}
+	case EV_process_existing: {
+		struct ev_process_existing *e = (void *)hdr;
+
+		if (r->process)
+			set_bytes(hdr, &e->argv, r->process->args, r->process->args_len);
+		e->argv_cut = r->process && r->process->args_cut;
+		break;
+	}
 	case EV_file_inherit: {
 		struct ev_file_inherit *e = (void *)hdr;
 
@@ -371,6 +386,124 @@ static void follow_life(struct pipeline *p, struct container *c, const struct ev
 	}
 }
 
+/*
+ * A program that the runtime brought into a container that runs (docker exec) begins a session; its
+ * descendants belong to it. What is executed by whoever entered a nested container is its own.
+ */
+static void follow_session(const struct container *c, const struct ev_hdr *hdr, struct process *p)
+{
+	const struct ev_process_exec *x = (const struct ev_process_exec *)hdr;
+
+	if (hdr->type != EV_process_exec || !x->entry || !p || c->unit)
+		return;
+	if (!c->started) {
+		p->session_pid = 0;
+		p->session_start = 0;
+	} else if (x->entry == ENTRY_SETUP && !c->stopped) {
+		p->session_pid = p->pid;
+		p->session_start = p->start;
+	}
+}
+
+/* clone3(2) may have a child born in another cgroup, out of sight. */
+static void follow_child(struct pipeline *p, const struct ev_hdr *hdr)
+{
+	const struct ev_process_fork *f = (const struct ev_process_fork *)hdr;
+	struct process *child;
+
+	if (hdr->type != EV_process_fork || f->thread ||
+	    container_table_find(p->containers, f->child_cgroup))
+		return;
+	child = process_find(p->processes, f->child_pid, f->child_start);
+	if (child)
+		process_table_lose(p->processes, child, hdr->time);
+}
+
+/* ---- what was there before ---- */
+
+static bool outside(const struct pipeline *p, const struct process *x)
+{
+	return !x->parent || container_table_find(p->containers, x->parent->cgroup) !=
+				     container_table_find(p->containers, x->cgroup);
+}
+
+/* A container's first process: of those that came from outside the one that is 1 to itself, else the oldest. */
+static int find_first(struct process *x, void *arg)
+{
+	struct pipeline *p = arg;
+	struct container *c = container_table_find(p->containers, x->cgroup);
+	const struct process *have;
+
+	if (!c || !c->existing || !x->existing || !outside(p, x))
+		return 0;
+	have = process_find(p->processes, c->init_pid, c->init_start);
+	if (have && (have->vpid == 1) >= (x->vpid == 1) &&
+	    ((have->vpid == 1) != (x->vpid == 1) || have->start <= x->start))
+		return 0;
+	c->init_pid = x->pid;
+	c->init_start = x->start;
+	return 0;
+}
+
+/* Whoever else came from outside was brought in by "exec". An orphan of a session is not told from others. */
+static int find_session(struct process *x, void *arg)
+{
+	struct pipeline *p = arg;
+	struct container *c = container_table_find(p->containers, x->cgroup);
+	struct process *root = x;
+
+	if (!c || !c->existing || !x->existing)
+		return 0;
+	while (!outside(p, root))
+		root = root->parent;
+	if (root->pid == c->init_pid && root->start == c->init_start)
+		return 0;
+	/* in the host's pid namespace an orphan's new parent is outside as well: nobody knows */
+	if (root->vpid == root->pid)
+		return 0;
+	x->session_pid = root->pid;
+	x->session_start = root->start;
+	return 0;
+}
+
+void pipeline_settle(struct pipeline *p)
+{
+	process_table_settle(p->processes);
+	process_table_each(p->processes, find_first, p);
+	process_table_each(p->processes, find_session, p);
+	p->learning = false;
+}
+
+/* ---- what is gone ---- */
+
+static bool gone(void *arg, __u64 cgroup)
+{
+	return container_table_gone(arg, cgroup);
+}
+
+/* Its cgroup is gone, and so is it, though its exit was not told. */
+static int lose(struct process *x, void *arg)
+{
+	struct pipeline *p = arg;
+
+	if (!x->exited && !x->left && container_table_gone(p->containers, x->cgroup))
+		process_table_lose(p->processes, x, p->now);
+	return 0;
+}
+
+void pipeline_expire(struct pipeline *p, __u64 now, __u64 age)
+{
+	container_table_expire(p->containers, now, age);
+	process_table_expire(p->processes, now > age ? now - age : 0);
+	if (now < p->next_expiry)
+		return;
+	p->next_expiry = now + age;
+	p->now = now;
+	process_table_each(p->processes, lose, p);
+	file_names_expire(p->files, gone, p->containers);
+	malloc_trim(0);
+}
+
 /* ---- a record's way ---- */
 
 static void dispatch(struct pipeline *p, struct container *c, struct ev_hdr *hdr)
@@ -382,7 +515,12 @@ static void dispatch(struct pipeline *p, struct container *c, struct ev_hdr *hdr
 	if (signal_doubled(p, c, hdr))
 		return;
 	r.process = process_table_record(p->processes, hdr);
+	if (p->learning)
+		return;
+	follow_session(c, hdr, r.process ? process_find(p->processes, hdr->pid, hdr->start) : NULL);
+	follow_child(p, hdr);
 	follow_life(p, c, hdr);
+	c->lingers |= r.desc->sub == EVS_tcp;
 	r.hdr = enrich(p, &r);
 	if ((!p->filter->nr_prefixes || path_wanted(p, r.hdr, r.desc)) &&
 	    (!p->filter->nr_ports || port_wanted(p, r.hdr, r.desc)))

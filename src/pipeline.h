@@ -41,6 +41,8 @@ struct pipeline {
 	/* filled while a record is under way */
 	char *scratch; /* EV_MAX_LEN + room for a path, 8-aligned */
 	struct backlog *backlogs; /* records of containers that are not decided yet */
+	bool learning; /* records are for the tables only */
+	__u64 now, next_expiry; /* CLOCK_BOOTTIME, ns */
 	bool wanted_stopped; /* a wanted container has ended: for --exit-with-container */
 };
 
@@ -49,6 +51,13 @@ void pipeline_exit(struct pipeline *p);
 
 /* One record as it came from the kernel. Never fails: what is wrong is counted. */
 void pipeline_feed(struct pipeline *p, const void *data, size_t len);
+/*
+ * What was there before comes twice: first, with p->learning set, the tables learn from it; this
+ * finds out how it hangs together, and then the sinks get it.
+ */
+void pipeline_settle(struct pipeline *p);
+/* Forgets what is over for @age ns. To be called now and then, with no container in hand. */
+void pipeline_expire(struct pipeline *p, __u64 now, __u64 age);
 /* Give to every sink: after a batch, and at the end. */
 void pipeline_flush(struct pipeline *p);
 int pipeline_finish(struct pipeline *p, const struct session *s);

@@ -81,25 +81,40 @@ struct process *process_find_live(struct process_table *t, __u32 pid)
 	return e ? &e->p : NULL;
 }
 
-static void forget_some(struct process_table *t)
+static void enqueue(struct process_table *t, struct entry *e)
 {
-	size_t tries = 64;
+	e->queued = true;
+	e->next_exited = NULL;
+	*t->exited_tail = e;
+	t->exited_tail = &e->next_exited;
+}
 
-	while (HASH_CNT(hh, t->all) > t->max && t->exited_head && tries--) {
+/* Goes through at most @tries of those that are gone. */
+static void forget_some(struct process_table *t, size_t tries, __u64 before)
+{
+	while (t->exited_head && tries--) {
 		struct entry *e = t->exited_head;
 
+		if (HASH_CNT(hh, t->all) <= t->max && e->p.end >= before)
+			break;
 		t->exited_head = e->next_exited;
 		if (!t->exited_head)
 			t->exited_tail = &t->exited_head;
-		e->next_exited = NULL;
+		e->queued = false;
+		if (!e->p.exited && !e->p.left) /* is back */
+			continue;
 		if (e->children) { /* its turn comes again when they are gone */
-			*t->exited_tail = e;
-			t->exited_tail = &e->next_exited;
+			enqueue(t, e);
 			continue;
 		}
 		entry_free(t, e);
 		t->forgotten++;
 	}
+}
+
+void process_table_expire(struct process_table *t, __u64 before)
+{
+	forget_some(t, HASH_CNT(hh, t->all), before);
 }
 
 static void set_live(struct process_table *t, struct entry *e)
@@ -111,11 +126,20 @@ static void set_live(struct process_table *t, struct entry *e)
 	(void)old;
 }
 
+/* Whoever was brought in by "exec" has its descendants in the same session. */
+static void set_parent(struct entry *e, struct entry *parent)
+{
+	e->p.parent = &parent->p;
+	parent->children++;
+	e->p.session_pid = parent->p.session_pid;
+	e->p.session_start = parent->p.session_start;
+}
+
 static struct entry *entry_new(struct process_table *t, __u32 pid, __u64 start, __u32 ppid)
 {
 	struct entry *e, *parent;
 
-	forget_some(t);
+	forget_some(t, 64, 0);
 	e = calloc(1, sizeof(*e));
 	if (!e)
 		return NULL;
@@ -124,10 +148,8 @@ static struct entry *entry_new(struct process_table *t, __u32 pid, __u64 start, 
 	e->p.ppid = ppid;
 	e->p.index = t->next_index++;
 	parent = (struct entry *)process_find_live(t, ppid);
-	if (parent && parent->key.start <= start) {
-		e->p.parent = &parent->p;
-		parent->children++;
-	}
+	if (parent && parent->key.start <= start)
+		set_parent(e, parent);
 	HASH_ADD(hh, t->all, key, sizeof(e->key), e);
 	set_live(t, e);
 	return e;
@@ -155,7 +177,8 @@ static void learn_fork(struct process_table *t, const struct ev_process_fork *f,
 	struct entry *child;
 
 	if (f->thread) {
-		parent->p.nr_threads++;
+		if (parent)
+			parent->p.nr_threads++;
 		return;
 	}
 	if (process_find(t, f->child_pid, f->child_start))
@@ -164,9 +187,14 @@ static void learn_fork(struct process_table *t, const struct ev_process_fork *f,
 	if (!child)
 		return;
 	child->p.vpid = f->child_vpid;
-	child->p.uid = parent->p.uid;
-	child->p.gid = parent->p.gid;
+	child->p.uid = f->hdr.uid;
+	child->p.gid = f->hdr.gid;
 	child->p.cgroup = f->child_cgroup;
+	if (!parent) { /* a runtime outside: that much is known of it */
+		child->p.setup = true;
+		memcpy(child->p.comm, f->hdr.comm, sizeof(f->hdr.comm));
+		return;
+	}
 	child->p.setup = parent->p.setup;
 	memcpy(child->p.comm, parent->p.comm, sizeof(child->p.comm));
 	replace(&child->p.exe, &child->p.exe_len, parent->p.exe, parent->p.exe_len);
@@ -193,22 +221,52 @@ static void learn_existing(const struct ev_process_existing *x, struct entry *e)
 	replace(&e->p.exe, &e->p.exe_len, s, len);
 }
 
-static void learn_exit(struct process_table *t, const struct ev_process_exit *x, struct entry *e)
+static void retire(struct process_table *t, struct entry *e)
 {
 	struct entry *live = (struct entry *)process_find_live(t, e->key.pid);
 
+	if (live == e)
+		HASH_DELETE(live_hh, t->live, e);
+	if (!e->queued)
+		enqueue(t, e);
+}
+
+static void learn_exit(struct process_table *t, const struct ev_process_exit *x, struct entry *e)
+{
 	e->p.exited = true;
 	e->p.end = x->hdr.time;
 	e->p.exit_code = x->code;
 	e->p.exit_signal = x->sig;
 	e->p.cpu_time = x->cpu_time;
 	e->p.max_rss = x->max_rss;
-	if (live == e)
-		HASH_DELETE(live_hh, t->live, e);
-	if (!e->queued) {
-		e->queued = true;
-		*t->exited_tail = e;
-		t->exited_tail = &e->next_exited;
+	retire(t, e);
+}
+
+/* Nothing more is heard of it. It may come back. */
+static void learn_leave(struct process_table *t, const struct ev_hdr *hdr, struct entry *e)
+{
+	e->p.left = true;
+	e->p.end = hdr->time;
+	retire(t, e);
+}
+
+void process_table_lose(struct process_table *t, struct process *p, __u64 now)
+{
+	p->left = true;
+	p->end = now;
+	retire(t, (struct entry *)p);
+}
+
+void process_table_settle(struct process_table *t)
+{
+	struct entry *e, *next, *parent;
+
+	HASH_ITER(hh, t->all, e, next)
+	{
+		parent = (struct entry *)process_find_live(t, e->p.ppid);
+		if (e->p.existing && !e->p.parent && parent && parent != e &&
+		    parent->key.start <= e->key.start)
+			set_parent(e, parent);
 	}
 }
 
@@ -216,6 +274,8 @@ struct process *process_table_record(struct process_table *t, const struct ev_hd
 {
 	struct entry *e;
 
+	if (hdr->type == EV_process_fork && hdr->flags & EV_F_OUTSIDE)
+		learn_fork(t, (const void *)hdr, NULL);
 	if (hdr->flags & (EV_F_NOPROC | EV_F_OUTSIDE) || !hdr->pid)
 		return NULL;
 	e = (struct entry *)process_find(t, hdr->pid, hdr->start);
@@ -229,6 +289,7 @@ struct process *process_table_record(struct process_table *t, const struct ev_hd
 		e->p.gid = hdr->gid;
 		e->p.cgroup = hdr->cgroup;
 		e->p.setup = hdr->flags & EV_F_SETUP;
+		e->p.left = false;
 		e->p.existing |= !!(hdr->flags & EV_F_EXISTING);
 		if (hdr->pid == hdr->tid)
 			memcpy(e->p.comm, hdr->comm, sizeof(hdr->comm));
@@ -237,6 +298,7 @@ struct process *process_table_record(struct process_table *t, const struct ev_hd
 	case EV_process_fork: learn_fork(t, (const void *)hdr, e); break;
 	case EV_process_exec: learn_exec((const void *)hdr, e); break;
 	case EV_process_existing: learn_existing((const void *)hdr, e); break;
+	case EV_container_leave: learn_leave(t, hdr, e); break;
 	case EV_process_exit: learn_exit(t, (const void *)hdr, e); break;
 	}
 	return &e->p;

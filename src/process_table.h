@@ -20,6 +20,13 @@ struct process *process_find(struct process_table *t, __u32 pid, __u64 start);
 /* The live process with this pid, whenever it started. */
 struct process *process_find_live(struct process_table *t, __u32 pid);
 
+/* Forgets those that ended before @before (CLOCK_BOOTTIME, ns) and have no children in the table. */
+void process_table_expire(struct process_table *t, __u64 before);
+/* It must be gone, though nobody told. */
+void process_table_lose(struct process_table *t, struct process *p, __u64 now);
+/* When all that were there before are known: who is whose child, whatever the order they came in. */
+void process_table_settle(struct process_table *t);
+
 /*
  * Learns from a checked and normalised record, and returns the process that acts in it (made when
  * it was not known), or NULL when there is none (EV_F_NOPROC), it is not the container's (EV_F_OUTSIDE),

@@ -161,7 +161,7 @@ static void mark(void *arg, __u64 cgroup, __u32 flags)
 {
 	struct recorder *r = arg;
 
-	loader_mark(r->loader, cgroup, flags, clock_ns(CLOCK_BOOTTIME));
+	loader_mark(r->loader, cgroup, flags, clock_ns(CLOCK_BOOTTIME), !r->scanned);
 }
 
 static void decided(void *arg, struct container *c)
@@ -396,6 +396,8 @@ int recorder_open(struct recorder *r, struct options *o)
 	err = loader_open(&r->loader, &lo);
 	if (err)
 		return err;
+	for (const struct sink *s = r->pipeline.sinks; s; s = s->next)
+		sel.keep |= s->keeps_containers;
 	r->containers = r->pipeline.containers = container_table_new(&sel);
 	memcpy(r->filter.events, o->events, sizeof(r->filter.events));
 	r->filter.prefixes = o->prefixes.v;
@@ -470,13 +472,17 @@ int recorder_start(struct recorder *r)
 			strerror(-err));
 		return err;
 	}
+	r->scanned = true;
 	err = check_selection(r);
 	if (err)
 		return err;
 	container_table_each(r->containers, add_name, &there);
+	r->pipeline.learning = true;
 	source_iterate(r->source, "process_existing");
 	process_table_each(r->pipeline.processes, read_args, NULL);
+	pipeline_settle(&r->pipeline);
 	container_table_each(r->containers, announce_existing, r);
+	source_iterate(r->source, "process_existing");
 	source_iterate(r->source, "tcp_existing");
 	log_info("recording %s%s%s", there.nr ? there.text : "containers as they start",
 		 r->options->duration ? "" : "; Ctrl-C ends it",
@@ -497,7 +503,7 @@ bool recorder_turn(struct recorder *r)
 	if (now >= r->next_sweep) {
 		r->next_sweep = now + SWEEP_NS;
 		source_sweep(r->source);
-		container_table_expire(r->containers, now, UNDECIDED_NS);
+		pipeline_expire(&r->pipeline, now, UNDECIDED_NS);
 	}
 	pipeline_flush(&r->pipeline);
 	if (r->pipeline.err)

@@ -23,6 +23,7 @@ struct sink_ops {
 
 struct sink {
 	const struct sink_ops *ops;
+	bool keeps_containers; /* refers to containers until it is freed */
 	bool all_events; /* gets records the user's event selection leaves out, too (the report's process tree) */
 	struct sink *next;
 };

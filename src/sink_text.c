@@ -74,6 +74,7 @@ static const char *const unread[] = {
 	"file.fs",
 	"process.capabilities.",
 	"process.seccomp",
+	"exec_session.start",
 	"process.executable.device",
 	"process.executable.inode",
 	"process.executable.fs",

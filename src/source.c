@@ -110,12 +110,14 @@ int source_poll(struct source *s, int ms)
 	return n == -EINTR ? 0 : n;
 }
 
-/* Is this counter final? Its process is gone, or was never seen to live. */
+/* Is this counter final? Its process is gone, or out of sight, or all of its cgroup is. */
 static bool is_final(const struct source *s, const struct ev_hdr *hdr)
 {
 	const struct process *p = process_find(s->pipeline->processes, hdr->pid, hdr->start);
 
-	return p ? p->exited : false;
+	if (p && (p->exited || p->left))
+		return true;
+	return container_table_gone(s->pipeline->containers, hdr->cgroup);
 }
 
 /*

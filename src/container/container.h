@@ -44,6 +44,7 @@ struct container {
 	bool by_path; /* its path says so, and names its id */
 	bool nested; /* its path names containers around it: nothing outside vouches for the id */
 	bool unit; /* a systemd unit that was asked for: there is no runtime, and no set-up phase */
+	bool lingers; /* has had connections, whose end may come long after its own */
 	__u64 entered; /* its entry point ran while its metadata was still missing; 0: no */
 	struct container_seen seen;
 	char **addresses; /* of its network namespace, other than loopback's */

@@ -17,11 +17,17 @@
 
 /* How long after its entry point ran a container's metadata may still turn up. */
 #define METADATA_NS 3000000000ULL
+/*
+ * How much longer a container is remembered that had connections: the kernel may go on with one for
+ * minutes when its process is gone (tcp_fin_timeout, tcp_orphan_retries).
+ */
+#define LINGER 10
 
 struct item {
 	struct container c; /* first: an item is found by its container */
 	struct item *next;
 	unsigned int nr_nodes; /* cgroups that are its, its own included */
+	unsigned int nr_inside; /* containers whose parent it is */
 };
 
 struct node {
@@ -68,9 +74,22 @@ struct container_table *container_table_new(const struct container_select *sel)
 
 static void node_drop(struct container_table *t, struct node *n)
 {
+	if (n->container)
+		((struct item *)n->container)->nr_nodes--;
 	HASH_DEL(t->nodes, n);
 	free(n->path);
 	free(n);
+}
+
+static void item_free(struct item *i)
+{
+	container_info_free(&i->c.info);
+	for (size_t k = 0; k < i->c.nr_addresses; k++)
+		free(i->c.addresses[k]);
+	free(i->c.addresses);
+	free(i->c.cgroup_path);
+	free(i->c.id);
+	free(i);
 }
 
 void container_table_free(struct container_table *t)
@@ -83,13 +102,7 @@ void container_table_free(struct container_table *t)
 	node_drop(t, n);
 	for (struct item *i = t->containers, *after; i; i = after) {
 		after = i->next;
-		container_info_free(&i->c.info);
-		for (size_t k = 0; k < i->c.nr_addresses; k++)
-			free(i->c.addresses[k]);
-		free(i->c.addresses);
-		free(i->c.cgroup_path);
-		free(i->c.id);
-		free(i);
+		item_free(i);
 	}
 	for (unsigned int i = 0; t->pinned && i < t->sel.nr; i++)
 		free(t->pinned[i]);
@@ -169,6 +182,13 @@ static struct container *enclosing(struct container *above)
 	while (above && !above->known)
 		above = above->parent;
 	return above;
+}
+
+static void set_parent(struct container *c, struct container *above)
+{
+	c->parent = enclosing(above);
+	if (c->parent)
+		((struct item *)c->parent)->nr_inside++;
 }
 
 static bool meant_by(const struct container_table *t, unsigned int i, const struct container *c)
@@ -295,7 +315,7 @@ static struct container *by_path(struct container_table *t, struct node *n, stru
 		return NULL;
 	c->runtime = parsed.runtime;
 	c->qos = parsed.qos;
-	c->parent = enclosing(above);
+	set_parent(c, above);
 	c->nested = parsed.nested;
 	c->by_path = c->known = true;
 	if (parsed.pod_uid[0])
@@ -319,7 +339,7 @@ static struct container *by_unit(struct container_table *t, struct node *n, stru
 		return NULL;
 	c->runtime = "systemd";
 	c->info.name = strndup(unit, len);
-	c->parent = enclosing(above);
+	set_parent(c, above);
 	c->unit = c->known = true;
 	return c;
 }
@@ -340,7 +360,7 @@ static struct container *by_creator(struct container_table *t, struct node *n,
 		return NULL;
 	}
 	take_info(c, &info);
-	c->parent = enclosing(above);
+	set_parent(c, above);
 	c->known = true;
 	return c;
 }
@@ -388,7 +408,7 @@ struct container *container_table_create(struct container_table *t, const struct
 	c = container_new(t, n, NULL, m->now);
 	if (!c)
 		return NULL;
-	c->parent = enclosing(above);
+	set_parent(c, above);
 	if (t->sel.nr && wanted(t, c))
 		decide(t, c, CT_WATCHED);
 	return c;
@@ -495,6 +515,39 @@ static void retry(struct container_table *t, struct container *c, __u64 now)
 			 container_name(c));
 }
 
+/* Containers without a cgroup, of which nothing more can come. */
+static void forget(struct container_table *t)
+{
+	struct item **at = &t->containers, *i;
+
+	while ((i = *at)) {
+		bool kept = t->sel.keep && i->c.state == CT_WATCHED;
+
+		if (i->nr_nodes || i->nr_inside || kept || i->c.state == CT_UNDECIDED) {
+			at = &i->next;
+			continue;
+		}
+		*at = i->next;
+		if (i->c.parent)
+			((struct item *)i->c.parent)->nr_inside--;
+		item_free(i);
+	}
+	t->tail = at;
+}
+
+static bool is_lingering(const struct node *n)
+{
+	return n->container && n->container->lingers;
+}
+
+bool container_table_gone(struct container_table *t, __u64 cgroup)
+{
+	struct node *n;
+
+	HASH_FIND(hh, t->nodes, &cgroup, sizeof(cgroup), n);
+	return !n || n->removed;
+}
+
 void container_table_expire(struct container_table *t, __u64 now, __u64 age)
 {
 	struct node *n, *next;
@@ -508,8 +561,9 @@ void container_table_expire(struct container_table *t, __u64 now, __u64 age)
 			decide(t, &i->c, CT_IGNORED);
 	}
 	HASH_ITER(hh, t->nodes, n, next)
-	if (n->removed && now > n->removed_at + age)
+	if (n->removed && now > n->removed_at + (is_lingering(n) ? LINGER * age : age))
 		node_drop(t, n);
+	forget(t);
 }
 
 int container_table_each(struct container_table *t, int (*fn)(struct container *c, void *arg),
@@ -605,7 +659,7 @@ static void scan_one(struct scan *s, __u64 id, const char *path, struct containe
 		node_give(n, above);
 		return;
 	}
-	c->parent = enclosing(above);
+	set_parent(c, above);
 	c->known = c->existing = true;
 	c->started = s->now;
 	learn(s->t, c, 0);

@@ -19,6 +19,8 @@ struct container_select {
 	struct runtime_paths runtimes;
 	/* Tells the kernel side about a cgroup: enum ev_cgroup_flags. NULL: nobody to tell. */
 	void (*mark)(void *arg, __u64 cgroup, __u32 flags);
+	/* Watched containers stay known when they are gone: somebody refers to them until the end. */
+	bool keep;
 	/* Lets the owner know that an undecided container was decided. NULL: needs not know. */
 	void (*decided)(void *arg, struct container *c);
 	void *arg;
@@ -61,13 +63,17 @@ struct container *container_table_add(struct container_table *t, __u64 id, const
 /* The container that the cgroup belongs to, or NULL. */
 struct container *container_table_find(struct container_table *t, __u64 cgroup);
 
+/* Is there no such cgroup (any more)? Then no process is in it, either. */
+bool container_table_gone(struct container_table *t, __u64 cgroup);
+
 /* Something was executed in namespaces of its own: an undecided cgroup is a container after all. */
 void container_table_entry(struct container_table *t, struct container *c, __u64 now);
 /* Its first process runs, or was found: what /proc says of it. @start: 0 for one that was found. */
 void container_table_running(struct container_table *t, struct container *c, pid_t pid,
 			     __u64 start);
 /*
- * Undecided cgroups older than @age ns are no containers; cgroups gone for as long are forgotten.
+ * Undecided cgroups older than @age ns are no containers; cgroups gone for as long are forgotten, and
+ * containers with the last of theirs, unless they are kept. No container may be held over this call.
  * Asks the runtimes once more for what a container needs before it can be decided.
  */
 void container_table_expire(struct container_table *t, __u64 now, __u64 age);

@@ -24,6 +24,8 @@ static const struct {
 	[EV_process_fork] = {report_fork, true},
 	[EV_process_exec] = {report_exec, true},
 	[EV_process_exit] = {report_exit, true},
+	[EV_process_existing] = {report_process_existing, true},
+	[EV_container_leave] = {report_leave, true},
 	[EV_process_exec_failed] = {report_process_event, false},
 	[EV_process_credentials] = {report_process_event, false},
 	[EV_process_namespaces] = {report_process_event, false},
@@ -317,6 +319,7 @@ struct sink *sink_report_new(const struct report_options *opt, int *err)
 	s->out.fd = s->out.dirfd = -1;
 	s->sink.ops = &report_ops;
 	s->sink.all_events = true;
+	s->sink.keeps_containers = true;
 	s->limits = opt->limits;
 	default_limits(&s->limits);
 	s->memory.limit = s->limits.memory_total;

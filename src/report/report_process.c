@@ -20,7 +20,7 @@ struct process_key {
 	__u32 pid, pad;
 };
 
-static struct report_process *find(struct report *rep, __u32 pid, __u64 start)
+static struct report_process *find(const struct report *rep, __u32 pid, __u64 start)
 {
 	struct process_key k = {.start = start, .pid = pid};
 
@@ -76,6 +76,12 @@ static void set_args(struct report *rep, struct report_process *p, const char *s
 	buf_free(&b);
 }
 
+static void set_session(struct report_process *p, const struct process *t)
+{
+	p->session_pid = t->session_pid;
+	p->session_start = t->session_start;
+}
+
 /* What the process table knows of a process that no record has told of yet. */
 static void from_table(struct report *rep, struct report_process *p, const struct process *t)
 {
@@ -85,6 +91,7 @@ static void from_table(struct report *rep, struct report_process *p, const struc
 	p->gid = t->gid;
 	p->existing = t->existing;
 	p->setup = t->setup;
+	set_session(p, t);
 	set_comm(p, t->comm);
 	if (t->exe)
 		p->exe = report_text_copy(rep, t->exe,
@@ -203,6 +210,10 @@ void report_fork(struct report *rep, const struct record *r)
 			child->args_cut = p->args_cut;
 		}
 	}
+	if (p && fresh) {
+		child->session_pid = p->session_pid;
+		child->session_start = p->session_start;
+	}
 	adopt(e->flags & CLONE_PARENT_FLAG && p ? p->parent : p, child);
 }
 
@@ -246,6 +257,8 @@ void report_exec(struct report *rep, const struct record *r)
 		return;
 	}
 	set_comm(p, r->hdr->comm);
+	if (r->process)
+		set_session(p, r->process);
 	p->uid = r->hdr->uid;
 	p->gid = r->hdr->gid;
 	s = report_string(rep, r->hdr, e->exe, &len);
@@ -256,6 +269,27 @@ void report_exec(struct report *rep, const struct record *r)
 	if (s)
 		set_args(rep, p, s, len);
 	keep_exec(rep, p, r);
+}
+
+void report_process_existing(struct report *rep, const struct record *r)
+{
+	struct report_process *p = report_process_of(rep, r), *parent;
+
+	if (!p || p->parent || !r->process || !r->process->parent)
+		return;
+	/* of another cgroup below the container's: it need not have come first */
+	parent = find(rep, r->process->parent->pid, r->process->parent->start);
+	adopt(parent, p);
+}
+
+void report_leave(struct report *rep, const struct record *r)
+{
+	struct report_process *p = report_process_of(rep, r);
+
+	if (!p)
+		return;
+	p->left = true;
+	p->end = r->hdr->time;
 }
 
 void report_exit(struct report *rep, const struct record *r)
@@ -350,6 +384,16 @@ static void process_json(const struct report *rep, struct jw *j, const struct re
 	jw_u64(j, "gid", p->gid);
 	jw_true_if(j, "setup", p->setup);
 	jw_true_if(j, "existing", p->existing);
+	if (p->session_pid) {
+		const struct report_process *first = find(rep, p->session_pid, p->session_start);
+
+		jw_object(j, "exec_session", JSON_INLINE);
+		report_process_ref(j, first, p->session_pid, NULL);
+		jw_time(j, "start", to_wall(rep, p->session_start));
+		jw_end(j);
+	}
+	if (p->left)
+		jw_time(j, "left", to_wall(rep, p->end));
 	jw_u64(j, "threads", 1 + (__u64)p->threads);
 	exit_json(rep, j, p);
 	if (p->execs || p->folded_execs)

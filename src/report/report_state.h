@@ -83,7 +83,8 @@ void report_process_ref(struct jw *j, const struct report_process *p, __u32 pid,
 
 /* One part each: record handlers, in the dispatch table of report.c … */
 typedef void report_handler(struct report *rep, const struct record *r);
-report_handler report_fork, report_exec, report_exit, report_process_event;
+report_handler report_fork, report_exec, report_exit, report_process_existing, report_leave,
+	report_process_event;
 report_handler report_syscall, report_arguments, report_io_uring, report_check;
 report_handler report_open, report_inherit, report_file_io, report_change;
 report_handler report_channel, report_channel_io, report_pipe, report_unix_connect,

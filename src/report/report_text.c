@@ -162,7 +162,7 @@ static void exit_text(struct text_out *t, const cJSON *p)
 	char s[32];
 
 	if (!cJSON_IsNumber(code)) {
-		text_add(t, "running");
+		text_add(t, string(p, "left") ? "moved away" : "running");
 		return;
 	}
 	text_add(t, "%8s  ", text_ns(s, number(p, "cpu_time")));
@@ -170,6 +170,14 @@ static void exit_text(struct text_out *t, const cJSON *p)
 		text_put(t, sig, 10);
 	else
 		text_add(t, "exit %.0f", code->valuedouble);
+}
+
+/* Did an "exec" bring it in, other than by descent? */
+static bool begins_session(const cJSON *p)
+{
+	const cJSON *first = get(p, "exec_session.process");
+
+	return cJSON_IsNumber(first) && first->valuedouble == number(p, "id");
 }
 
 static void tree_text(struct tree *tr, const cJSON *p, unsigned int indent)
@@ -184,7 +192,7 @@ static void tree_text(struct tree *tr, const cJSON *p, unsigned int indent)
 	if (tr->rows < TREE_ROWS) {
 		tr->rows++;
 		text_pad(t, 2 + (indent < TREE_INDENT ? indent : TREE_INDENT));
-		text_add(t, "%.0f ", number(p, "vpid"));
+		text_add(t, "%s%.0f ", begins_session(p) ? "[exec] " : "", number(p, "vpid"));
 		t->width = width - 22;
 		args_text(t, p);
 		text_pad(t, width - 20);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Whose is it? Processes that come into a container and go out of it by unusual ways. The truth is
 what /proc said at that moment, and what the test itself did."""
+import json
 import os
 import subprocess
 
@@ -149,7 +150,100 @@ def inner_move(setup, runtime):
     check(len(of(events, "container.start")) == 1, "more than one start: %r" % of(events, "container.start"))
 
 
-CASES = {"nsenter": nsenter, "left": left, "moved_in": moved_in, "inner_move": inner_move}
+def session(setup, runtime):
+    """What "exec" brings in is told from what the entry point started, with all that descends from it."""
+    container = CONTAINERS[runtime](setup, ["/bin/sh", "-c", "/bin/true; echo up; read x; /bin/ls /; exit 0"])
+    with Recording(setup, ["-c", container.name]) as recording, container:
+        container.wait_line(0)
+        for word in ("one", "two"):
+            container.exec(["/bin/sh", "-c", "/bin/cat /etc/passwd > /tmp/%s; exit 0" % word])
+        container.go()
+        check(container.wait() == 0, container.errors())
+        recording.stop()
+    events = run_phase(recording.events())
+    own = {"/bin/true", "/bin/ls"}
+    sessions = {}
+    for e in of(events, "process.exec"):
+        argv, pid = e["process.command_args"], e.get("exec_session.pid")
+        if argv[0] in own or "echo up" in argv[-1]:
+            check(not pid, "of the entry point, but in a session: %r" % e)
+        else:
+            check(pid, "of an exec, but in no session: %r" % e)
+            sessions.setdefault((pid, e["exec_session.start"]), []).append(argv)
+    check(sorted(len(v) for v in sessions.values()) == [2, 2], "expected two sessions of two programs: %r" % sessions)
+    for (pid, _), argvs in sessions.items():
+        word = argvs[0][2].split("/tmp/")[1].split(";")[0]
+        opened = [e for e in of(events, "file.open") if e["file.path"] == "/tmp/" + word]
+        check(len(opened) == 1 and opened[0].get("exec_session.pid") == pid, "in its session: %r" % opened)
+    check(len(of(events, "container.start")) == len(of(events, "container.stop")) == 1, "one start, one stop")
+
+
+def existing(setup, runtime):
+    """What runs already is in the report's tree with its parents, idle or not; an exec of before, too."""
+    container = CONTAINERS[runtime](setup, ["/bin/sh", "-c", "/bin/sleep 600 & echo up; wait"])
+    output = os.path.join(setup.subdir(setup.name()), "report.json")
+    with container:
+        container.wait_line(0)
+        init = container.init_pid()
+        late = subprocess.Popen(container.exec_command(["/bin/sh", "-c", "/bin/sleep 601; exit 0"]),
+                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        want = wait_until(lambda: (lambda t: t if len(t) == 4 else None)(tree_of(init)), 10, "4 processes")
+        with Recording(setup, ["-c", container.name], form="report", output=output) as recording:
+            check(tree_of(init) == want, "the container changed meanwhile")
+            recording.stop()
+        container.kill()
+        late.wait()
+    with open(output, encoding="utf-8") as f:
+        got = dict(told(json.load(f)["processes"]["tree"], None))
+    check({p: v[:2] for p, v in got.items()} == {p: v[:2] for p, v in want.items()},
+          "(parent inside, arguments) by pid: /proc has %r, the report %r" % (want, got))
+    for pid, (_, argv, exec_session, old) in got.items():
+        check(old, "not marked as there before: %r" % (argv,))
+        check(bool(exec_session) == ("601" in argv[-1] or argv[-1].startswith("/bin/sleep 601")),
+              "%d %r: exec session %r" % (pid, argv, exec_session))
+
+
+def tree_of(init):
+    """The processes in @init's pid namespace, by /proc: pid to (parent inside, arguments)."""
+    space, tree = os.readlink("/proc/%d/ns/pid" % init), {}
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if os.readlink("/proc/%s/ns/pid" % entry) == space:
+                with open("/proc/%s/cmdline" % entry, "rb") as f:
+                    argv = f.read().decode().rstrip("\0").split("\0")
+                tree[int(entry)] = [int(read_text("/proc/%s/stat" % entry).rsplit(")", 1)[1].split()[1]), argv]
+        except OSError:
+            continue
+    return {p: (v[0] if v[0] in tree else None, v[1]) for p, v in tree.items() if v[1][0].startswith("/bin/")}
+
+
+def told(tree, parent):
+    """The same of a report: pid, (parent, arguments, exec session, existing)."""
+    for p in tree:
+        yield p["pid"], (parent, p.get("args"), p.get("exec_session"), p.get("existing"))
+        yield from told(p.get("children", []), p["pid"])
+
+
+def short(setup, runtime):
+    """A container of 20 ms is told whole: its name and image, the program, its end."""
+    container = CONTAINERS[runtime](setup, ["/bin/sleep", "0.02"])
+    with Recording(setup, ["-c", container.name]) as recording, container:
+        check(container.wait() == 0, container.errors())
+        recording.stop()
+    events = recording.events()
+    check({e["container.name"] for e in events} == {container.name}, "names: %r" % {e["container.name"] for e in events})
+    starts, stops = of(events, "container.start"), of(events, "container.stop")
+    check(len(starts) == 1 and len(stops) == 1 and stops[0]["process.exit.code"] == 0, "%r %r" % (starts, stops))
+    if runtime == "docker":
+        check(starts[0].get("container.image.name") == "ebpfmon-live:1", "its image: %r" % starts)
+    execs = of(run_phase(events), "process.exec")
+    check([e["process.command_args"] for e in execs] == [["/bin/sleep", "0.02"]], "%r" % execs)
+    lived = stops[0]["container.duration"] / 1e6
+    check(20 <= lived < 200, "lived for %g ms" % lived)
+
+
+CASES = {"nsenter": nsenter, "left": left, "moved_in": moved_in, "inner_move": inner_move, "session": session,
+         "existing": existing, "short": short}
 
 
 def one(setup, runtime, name):

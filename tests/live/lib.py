@@ -415,9 +415,13 @@ class RuncContainer(Container):
         """The host's pid of the container's first process, by runc's own record."""
         return json.loads(say(["runc", "--root", self.root, "state", self.name]))["pid"]
 
+    def exec_command(self, argv):
+        """The command that runs a further one in it."""
+        return ["runc", "--root", self.root, "exec", self.name] + argv
+
     def exec(self, argv):
         """Runs a further command in it and waits for it."""
-        return say(["runc", "--root", self.root, "exec", self.name] + argv)
+        return say(self.exec_command(argv))
 
     def kill(self):
         subprocess.run(["runc", "--root", self.root, "delete", "--force", self.name], check=False,
@@ -513,9 +517,13 @@ class DockerContainer(Container):
         self.id = self.inspect("{{.Id}}")
         return int(self.inspect("{{.State.Pid}}"))
 
+    def exec_command(self, argv):
+        """The command that runs a further one in it."""
+        return self.docker.command("exec", self.name, *argv)
+
     def exec(self, argv):
         """Runs a further command in it and waits for it."""
-        return say(self.docker.command("exec", self.name, *argv))
+        return say(self.exec_command(argv))
 
     def kill(self):
         subprocess.run(self.docker.command("rm", "-f", self.name), check=False,
