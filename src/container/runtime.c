@@ -319,7 +319,7 @@ static int find(struct rt *rt, const struct query *q, struct container_info *out
 
 	if (q->id)
 		err = find_by_id(rt, q, out);
-	if (err && q->path)
+	if (err && q->path && !rt->paths->ids_only)
 		err = find_by_path(rt, q, out);
 	return err;
 }

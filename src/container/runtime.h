@@ -68,6 +68,7 @@ struct runtime_paths {
 	const char *const *oci_roots; /* runc/crun --root */
 	const char *const *storage_roots; /* podman and CRI-O --root (containers/storage) */
 	bool no_proc_scan; /* do not ask running processes' command lines */
+	bool ids_only; /* look for the id that is asked for; do not search all state for a cgroup */
 };
 
 /*

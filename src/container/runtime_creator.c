@@ -84,6 +84,16 @@ static bool is_its_cgroup(const cJSON *config, const char *id, const char *path)
 	return said[0] == '/' ? len == n : len > n && path[len - n - 1] == '/';
 }
 
+/* Who drives the runtime: containerd keeps a bundle in its state directory, below its namespace. */
+static const char *driver(const char *bundle)
+{
+	const char *task = strstr(bundle, "/io.containerd.runtime.v2.task/");
+
+	if (!task)
+		return NULL;
+	return strstr(task, "/moby/") ? "docker" : "containerd";
+}
+
 int rt_creator(struct rt *rt, pid_t creator, const char *cgroup_path, struct container_info *info)
 {
 	_cleanup_str_ char *comm = NULL, *argv = NULL;
@@ -111,6 +121,7 @@ int rt_creator(struct rt *rt, pid_t creator, const char *cgroup_path, struct con
 	if (err)
 		return err;
 	info_set(&info->id, c.id);
+	info_set(&info->runtime, driver(dir));
 	info_set(&info->runtime, c.runtime);
 	info_add_cgroup(info, cgroup_path);
 	return 0;

@@ -373,6 +373,26 @@ static bool in_container(const char *cgroup, char *id, size_t size)
 }
 
 /*
+ * Is it root's, or ours? By what the kernel says of its ids: the owner of its directory in /proc is
+ * root whenever a process, anybody's, is not dumpable.
+ */
+static bool is_roots(const struct rt *rt, pid_t pid)
+{
+	size_t len;
+	_cleanup_str_ char *status = rt_proc_read(rt, pid, "status", &len);
+	/* comm, the first line, has its newlines escaped */
+	const char *line = status ? strstr(status, "\nUid:") : NULL;
+	unsigned int uid[4];
+
+	if (!line || sscanf(line, "\nUid: %u %u %u %u", &uid[0], &uid[1], &uid[2], &uid[3]) != 4)
+		return false;
+	for (size_t i = 0; i < RT_LEN(uid); i++)
+		if (uid[i] && uid[i] != geteuid())
+			return false;
+	return true;
+}
+
+/*
  * May this process's command line be believed? Anybody can call himself dockerd, and what he
  * names would be read as the truth about others: only root's processes, in no container other
  * than our own.
@@ -380,15 +400,15 @@ static bool in_container(const char *cgroup, char *id, size_t size)
 bool rt_process_is_trusted(const struct rt *rt, pid_t pid)
 {
 	_cleanup_str_ char *theirs = NULL, *ours = NULL;
-	char path[PATH_MAX], their_id[129] = "", our_id[129] = "";
-	struct stat st;
+	char their_id[129] = "", our_id[129] = "";
 	size_t len;
 
-	snprintf(path, sizeof(path), "%s/proc/%d", rt->root, pid);
-	if (stat(path, &st) || (st.st_uid != 0 && st.st_uid != geteuid()))
+	if (!is_roots(rt, pid))
 		return false;
 	theirs = rt_proc_read(rt, pid, "cgroup", &len);
-	if (!theirs || !in_container(theirs, their_id, sizeof(their_id)))
+	if (!theirs)
+		return false;
+	if (!in_container(theirs, their_id, sizeof(their_id)))
 		return true;
 	ours = rt_proc_read(rt, getpid(), "cgroup", &len);
 	return ours && in_container(ours, our_id, sizeof(our_id)) && !strcmp(their_id, our_id);

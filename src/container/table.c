@@ -284,12 +284,16 @@ static bool is_of_parent(const struct container *c, const struct container_info 
 /* Asks the runtimes' records. @by: who made the cgroup, if that was just now. */
 static void learn(struct container_table *t, struct container *c, pid_t by)
 {
+	struct runtime_paths where = t->sel.runtimes;
 	struct container_info info = {};
 	int err;
 
 	if (c->info.id || c->unit)
 		return;
-	err = runtime_lookup(&t->sel.runtimes, c->cgroup_path, NULL, c->runtime, &info);
+	/* who is root in a container can make as many of these as he likes: they must cost little */
+	if (c->nested)
+		where.no_proc_scan = where.ids_only = true;
+	err = runtime_lookup(&where, c->cgroup_path, NULL, c->runtime, &info);
 	if (err && by && !c->nested)
 		err = runtime_creator(&t->sel.runtimes, c->cgroup_path, by, &info);
 	if (err)

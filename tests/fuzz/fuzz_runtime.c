@@ -47,6 +47,8 @@ static const struct {
 	{'W', "/etc/passwd"},
 	{'X', "/proc/60/cmdline"},
 	{'Y', "/proc/60/comm"},
+	{'Q', "/proc/60/status"},
+	{'K', "/proc/60/cgroup"},
 	{'G', "/proc/42/cgroup"},
 	{'Z', "/proc/42/stat"},
 };

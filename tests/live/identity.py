@@ -3,12 +3,13 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 
 from compare import compare
 from events import run_phase
-from lib import (CONTAINERS, DockerContainer, Recording, RUN_TIMEOUT, RuncContainer, check, need_docker,
-                 read_text, remove_cgroup, say, v2_root)
+from lib import (CONTAINERS, DockerContainer, Recording, RUN_TIMEOUT, RuncContainer, Skip, check, need_docker,
+                 read_text, remove_cgroup, say, v2_root, wait_until)
 
 NO_CONTAINER = 5	# the exit code when no container is what was asked for, or several are
 
@@ -222,8 +223,40 @@ def unit(setup):
     compare(account, [e for e in events if e["process.comm"] == "trigger"])
 
 
+def ctr(setup):
+    """containerd without Docker or Kubernetes: ctr, in a namespace of its own, against `ctr containers info`."""
+    if not shutil.which("ctr"):
+        raise Skip("ctr is not installed")
+    need_docker(setup)	# it brings a containerd
+    command = ["ctr", "-a", os.path.join(setup.docker.dir, "exec/containerd/containerd.sock"), "-n", "live"]
+    name, short = setup.name(), setup.name()
+    run = command + ["run", "--rm", "--label", "word=" + name, "--rootfs", setup.rootfs]
+    with Recording(setup, ["-c", "label:word=" + name, "-e", "process,container"]) as recording:
+        process = subprocess.Popen(run + [name, "/bin/sleep", "60"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                   stderr=subprocess.STDOUT, start_new_session=True)
+        try:
+            wait_until(lambda: any(name in l for l in say(command + ["tasks", "ls", "-q"]).split()), RUN_TIMEOUT,
+                       "the task to run")
+            told = json.loads(say(command + ["containers", "info", name]))
+            got = wait_until(lambda: listed(setup).get(name), 10, "it to be listed")
+            say(run + [short, "/bin/true"])
+        finally:
+            subprocess.run(command + ["tasks", "kill", "-s", "KILL", name], check=False, stdout=subprocess.DEVNULL,
+                           stderr=subprocess.DEVNULL)
+            process.wait(RUN_TIMEOUT)
+            process.stdout.close()
+        recording.stop()
+    check((told["ID"], got["runtime"], got["cgroup"]) == (name, "containerd", told["Spec"]["linux"]["cgroupsPath"]),
+          "containerd %r, ebpfmon %r" % (told, got))
+    check(set(got["capabilities"]) == set(told["Spec"]["process"]["capabilities"]["bounding"]), "%r" % got)
+    check(told["Labels"].items() <= {l["key"]: l["value"] for l in got["labels"]}.items(), "%r" % got["labels"])
+    events = recording.events()
+    starts = {e["container.id"]: e["container.runtime.name"] for e in events if e["event"] == "container.start"}
+    check(starts == {name: "containerd", short: "containerd"}, "starts: %r" % starts)
+
+
 CASES = {
-    "runc/identity.list": list_runc, "docker/identity.list": list_docker, "docker/identity.select": select,
+    "runc/identity.list": list_runc, "docker/identity.list": list_docker, "docker/identity.select": select, "docker/identity.ctr": ctr,
     "runc/identity.nested": nested, "run/identity.unit": unit,
     "runc/identity.short_lives": lambda s: short_lives(s, "runc"),
     "docker/identity.short_lives": lambda s: short_lives(s, "docker"),

@@ -103,6 +103,18 @@ static void put_users(const struct host *h, const char *path, const char *text)
 		assert_int_equal(chown(full, (uid_t)h->user, (gid_t)h->user), 0);
 }
 
+static void put_uid(const struct host *h, int pid, unsigned int uid)
+{
+	char path[64], status[256];
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	snprintf(
+		status, sizeof(status),
+		"Name:\tx\\nUid:\t0\t0\t0\t0\nUmask:\t0022\nUid:\t%u\t%u\t%u\t%u\nGid:\t0\t0\t0\t0\n",
+		uid, uid, geteuid(), uid);
+	put(h, path, status);
+}
+
 static void put_process(const struct host *h, int pid, const char *comm, const char *cmdline,
 			size_t len, const char *cgroup)
 {
@@ -114,6 +126,7 @@ static void put_process(const struct host *h, int pid, const char *comm, const c
 	put(h, path, stat);
 	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
 	put(h, path, comm);
+	put_uid(h, pid, geteuid());
 	snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
 	put_n(h, path, cmdline, len);
 	snprintf(path, sizeof(path), "/proc/%d/cgroup", pid);
@@ -407,6 +420,12 @@ static void test_creator(void **state)
 	assert_int_equal(created(h, "/x/web", 65), -ENOENT);
 	put_process(h, 66, "runc\n", "", 0, "0::/\n");
 	assert_int_equal(created(h, "/x/web", 66), -ENOENT);
+	put_process(h, 67, "runc\n", run, sizeof(run), "0::/\n");
+	put(h, "/b/web/config.json", BUNDLE_AT("/x/web"));
+	assert_int_equal(created(h, "/x/web", 67), 0);
+	/* a user's process, which not being dumpable makes look like root's in /proc */
+	put_uid(h, 67, 1234);
+	assert_int_equal(created(h, "/x/web", 67), -ENOENT);
 	assert_int_equal(created(h, "/x/web", 4000000), -ENOENT);
 	assert_int_equal(created(h, "x", 60), -ENOENT);
 	assert_int_equal(created(h, "/x/web", 0), -ENOENT);
