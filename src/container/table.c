@@ -186,6 +186,8 @@ static struct container *enclosing(struct container *above)
 
 static void set_parent(struct container *c, struct container *above)
 {
+	if (c->parent) /* counted already */
+		return;
 	c->parent = enclosing(above);
 	if (c->parent)
 		((struct item *)c->parent)->nr_inside++;
