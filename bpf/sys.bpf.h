@@ -132,11 +132,12 @@ __inline_always __u32 sys_native(__u32 abi, __u32 raw)
 __inline_always void sys_read(struct sys_call *c, struct pt_regs *regs)
 {
 	struct task_struct *t = (struct task_struct *)bpf_get_current_task();
+
+	c->abi = sys_abi(t);
+#if defined(__TARGET_ARCH_x86)
 	struct pt_regs r = {};
 
 	bpf_probe_read_kernel(&r, sizeof(r), regs);
-	c->abi = sys_abi(t);
-#if defined(__TARGET_ARCH_x86)
 	c->raw = r.orig_ax;
 	if (c->abi == EV_ABI_COMPAT) {
 		c->a[0] = (__u32)r.bx;
@@ -154,13 +155,10 @@ __inline_always void sys_read(struct sys_call *c, struct pt_regs *regs)
 		c->a[5] = r.r9;
 	}
 #elif defined(__TARGET_ARCH_arm64)
-	c->raw = r.syscallno;
-	c->a[0] = r.orig_x0;
-	c->a[1] = r.user_regs.regs[1];
-	c->a[2] = r.user_regs.regs[2];
-	c->a[3] = r.user_regs.regs[3];
-	c->a[4] = r.user_regs.regs[4];
-	c->a[5] = r.user_regs.regs[5];
+	/* all registers are more than half of the stack; the first of them also holds the result */
+	c->raw = sys_nr(regs);
+	bpf_probe_read_kernel(c->a, sizeof(c->a), &regs->user_regs.regs);
+	bpf_probe_read_kernel(&c->a[0], sizeof(c->a[0]), &regs->orig_x0);
 #endif
 	c->nr = sys_native(c->abi, c->raw);
 }

@@ -77,7 +77,7 @@ static void run_fork(int argc, char **argv)
 	(void)argv;
 	complete("process.exit");
 	for (int i = 0; i < 3; i++) {
-		pid = must(syscall(SYS_fork));
+		pid = must(raw_fork());
 		if (!pid)
 			_exit(i);
 		fork_fact(pid, false, "");
@@ -123,7 +123,7 @@ static void run_tree(int argc, char **argv)
 	(void)argv;
 	must(pipe(gate));
 	for (int i = 0; i < 3; i++) {
-		pids[i] = must(syscall(SYS_fork)); /* fork(3) is a clone(2) with flags */
+		pids[i] = must(raw_fork()); /* fork(3) is a clone(2) with flags */
 		if (!pids[i]) {
 			close(gate[1]);
 			if (read(gate[0], &c, 1) < 0)

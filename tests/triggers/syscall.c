@@ -72,9 +72,9 @@ static void interrupted(void)
 	handle(SIGALRM);
 	must(setitimer(ITIMER_REAL, &t, NULL));
 	calls_fact(getpid(), "setitimer", 0, 1);
-	if (syscall(SYS_pause) != -1)
+	if (raw_pause() != -1)
 		die("pause returned");
-	calls_fact(getpid(), "pause", EINTR, 1);
+	calls_fact(getpid(), RAW_PAUSE, EINTR, 1);
 	for (int i = 0; i < 4; i++)
 		must(syscall(SYS_tgkill, getpid(), getpid(), SIGALRM));
 	calls_fact(getpid(), "tgkill", 0, 4);
@@ -86,7 +86,7 @@ static void block_forever(void *arg)
 	(void)arg;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	for (;;)
-		syscall(SYS_pause);
+		raw_pause();
 }
 
 /* Calls that never come back: a pause whose process is killed, and exit_group itself. */
@@ -99,11 +99,11 @@ static void never_returning(void)
 	wait_for(pid);
 	fact("syscall.calls");
 	fact_owner(pid);
-	fact_str("syscall.name", "pause");
+	fact_str("syscall.name", RAW_PAUSE);
 	fact_str("error", "KILLED"); /* none, or one that the program never got to see */
 	fact_int("syscall.count", 1);
 	fact_end();
-	pid = must(syscall(SYS_fork));
+	pid = must(raw_fork());
 	if (!pid)
 		syscall(SYS_exit_group, 0);
 	wait_for(pid);
@@ -171,7 +171,7 @@ static void run_blocked(int argc, char **argv)
 	(void)argc;
 	(void)argv;
 	usleep(100000);
-	calls_fact(pid, "pause", 0, 1);
+	calls_fact(pid, RAW_PAUSE, 0, 1);
 	open_ended("syscall.calls");
 }
 

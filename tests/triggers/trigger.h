@@ -13,9 +13,12 @@
 #ifndef TRIGGER_H
 #define TRIGGER_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
+#include <unistd.h>
 
 struct trigger {
 	const char *name;
@@ -65,5 +68,32 @@ int wait_for(pid_t pid); /* status as of waitpid */
 bool kernel_at_least(int major, int minor);
 void loopback_up(void); /* in a new network namespace it is down */
 void wait_for_go(void); /* "-w": a line from standard input */
+
+/* fork(2) and pause(2) themselves; arm64 has neither, and does with others what libc has by these names. */
+#ifdef SYS_fork
+static inline pid_t raw_fork(void)
+{
+	return syscall(SYS_fork);
+}
+#else
+static inline pid_t raw_fork(void)
+{
+	return syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+}
+#endif
+
+#ifdef SYS_pause
+#define RAW_PAUSE "pause"
+static inline int raw_pause(void)
+{
+	return syscall(SYS_pause);
+}
+#else
+#define RAW_PAUSE "ppoll"
+static inline int raw_pause(void)
+{
+	return syscall(SYS_ppoll, NULL, 0, NULL, NULL, 0);
+}
+#endif
 
 #endif
