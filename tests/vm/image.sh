@@ -11,7 +11,7 @@ image_free_mib=1024 # what a run may write to /, until the snapshot is thrown aw
 
 # The disk's name tells what it was made from, so that another list of packages is another disk.
 image_key() {
-	{ vm_codename; cat "$vm_dir/image.sh" "$vm_dir/packages.txt"; } | sha256sum | cut -c1-12
+	{ vm_codename; echo "$vm_arch"; cat "$vm_dir/image.sh" "$vm_dir/packages.txt"; } | sha256sum | cut -c1-12
 }
 
 # Options for the apt inside mmdebstrap, which does not read this machine's configuration: how to
@@ -20,22 +20,38 @@ image_apt_options() {
 	apt-config dump | grep -E '^Acquire::(https?::|Check-)' || true
 }
 
+# What packages do when they are installed, for a tree whose programs cannot run here. $1: directory.
+image_finish_foreign() {
+	local name
+	for name in passwd group; do
+		cp "$1/usr/share/base-passwd/$name.master" "$1/etc/$name"
+	done
+	for name in awk=mawk nc=nc.openbsd which=which.debianutils; do
+		[ ! -e "$1/usr/bin/${name#*=}" ] || ln -sf "${name#*=}" "$1/usr/bin/${name%=*}"
+	done
+	echo 'passwd: files' >"$1/etc/nsswitch.conf"
+	echo 'hosts: files' >>"$1/etc/nsswitch.conf"
+}
+
 # Unpack the packages into a tree and finish what an installer would. $1: directory.
 image_tree() {
-	local tree=$1 codename packages sources option options=()
+	local tree=$1 codename packages sources option options=() how=(--variant=essential)
 	codename=$(vm_codename)
 	packages=$(sed -E '/^(#|$)/d' "$vm_dir/packages.txt" | paste -sd,)
 	sources=$(for s in "$codename" "$codename-security"; do vm_apt_source "$s"; done)
 	while read -r option; do
 		options+=(--aptopt="$option")
 	done < <(image_apt_options)
+	[ "$vm_arch" = amd64 ] || how=(--variant=extract --include='?essential'
+		--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr)
 	# No documentation and no fsync: both halve the time, and nobody reads man pages in there.
-	mmdebstrap --quiet --mode=root --architectures=amd64 --variant=essential \
+	mmdebstrap --quiet --mode=root --architectures="$vm_arch" "${how[@]}" \
 		--include="$packages" "${options[@]}" \
 		--dpkgopt=force-unsafe-io \
 		--dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
 		--dpkgopt='path-exclude=/usr/share/info/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
 		"$codename" "$tree" - <<<"$sources" >&2
+	[ "$vm_arch" = amd64 ] || image_finish_foreign "$tree"
 	rm -rf "$tree"/var/lib/apt/lists "$tree"/var/cache/apt "$tree"/etc/apt/sources.list* \
 		"$tree/etc/resolv.conf"
 	: >"$tree/etc/resolv.conf"

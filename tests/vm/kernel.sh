@@ -89,11 +89,11 @@ kernel_load_order() {
 }
 
 # The part of the initramfs that depends on the kernel alone; run.sh appends its own to it.
-# $1: unpacked tree. $2: release. $3: file to write.
+# $1: unpacked tree. $2: release. $3: file to write. $4: busybox for the machine.
 kernel_initrd() {
 	local modules=$1/lib/modules/$2 root=$1/initrd name file
 	mkdir -p "$root"/{bin,mod,dev,proc,sys,new}
-	cp "$(command -v busybox)" "$root/bin/busybox"
+	cp "$4" "$root/bin/busybox"
 	for name in $kernel_boot_modules; do
 		kernel_load_order "$modules/modules.dep" "$name"
 	done | awk '!seen[$0]++' | while read -r file; do
@@ -105,8 +105,14 @@ kernel_initrd() {
 
 # Make a kernel's directory, under another name until it is whole. $1: its row. $2: the directory.
 kernel_make() {
-	local name suites version fallback packages state tree release candidate got=''
+	local name suites version fallback packages busybox state tree release candidate got=''
 	IFS=$'\t' read -r name suites version fallback packages <<<"$1"
+	busybox=$(command -v busybox)
+	if [ "$vm_arch" != amd64 ]; then
+		packages=${packages//amd64/$vm_arch},busybox-static
+		[[ ,$suites, = *,$(vm_codename),* ]] || suites+=,$(vm_codename)
+		busybox=
+	fi
 	state=$(mktemp -d "$vm_cache/kernel-$name.XXXXXX")
 	# shellcheck disable=SC2064
 	trap "rm -rf '$state'" EXIT
@@ -121,7 +127,8 @@ kernel_make() {
 	[ -n "$got" ] || vm_die "kernel $name: nothing in $suites; see $vm_dir/kernels.tsv"
 	release=$(kernel_normalise "$tree")
 	mkdir "$state/out"
-	kernel_initrd "$tree" "$release" "$state/out/initrd.cpio"
+	[ -n "$busybox" ] || busybox=$(find "$tree/bin" "$tree/usr/bin" -name busybox 2>/dev/null | sed -n 1p || true)
+	kernel_initrd "$tree" "$release" "$state/out/initrd.cpio" "$busybox"
 	vm_disk_of "$tree/lib/modules/$release" "$state/out/modules.ext4"
 	mv "$tree/vmlinuz" "$state/out/"
 	printf '%s\n' "$release" >"$state/out/release"
@@ -135,10 +142,11 @@ kernel_make() {
 # $1: name.
 kernel_get() {
 	local row dir=$vm_cache/kernel/$1 version
+	[ "$vm_arch" = amd64 ] || dir+=-$vm_arch
 	row=$(kernel_row "$1")
 	mkdir -p "$vm_cache/kernel"
 	(
-		vm_lock "kernel-$1"
+		vm_lock "kernel-${dir##*/}"
 		if [ ! -e "$dir/row" ] || [ "$(cat "$dir/row")" != "$row" ]; then
 			kernel_make "$row" "$dir"
 		fi

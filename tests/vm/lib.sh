@@ -11,6 +11,7 @@ PATH=$PATH:/usr/sbin:/sbin
 # shellcheck disable=SC2034 # used by those that source this
 vm_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 vm_cache=${EBPFMON_CACHE:-${HOME:-/root}/.cache/ebpfmon}/vm
+vm_arch=${vm_arch:-amd64} # the machine's, as Debian calls it: amd64 or arm64 (run.sh --arch)
 
 # Exit codes of run.sh's own: beside the command's, so out of the way of usual ones.
 # shellcheck disable=SC2034
@@ -32,7 +33,6 @@ vm_die() {
 
 # Every host tool that the scripts call, with the Debian package to install for it.
 vm_tools='
-qemu-system-x86_64 qemu-system-x86
 mmdebstrap         mmdebstrap
 mke2fs             e2fsprogs
 depmod             kmod
@@ -52,7 +52,13 @@ vm_need_tools() {
 	local tool package missing=
 	while read -r tool package; do
 		[ -z "$tool" ] || command -v "$tool" >/dev/null || missing+=" $package"
-	done <<<"$vm_tools"
+	done < <(
+		echo "$vm_tools"
+		case $vm_arch in
+		amd64) echo qemu-system-x86_64 qemu-system-x86 ;;
+		arm64) echo qemu-system-aarch64 qemu-system-arm ;;
+		esac
+	)
 	[ -z "$missing" ] || vm_die "tools are missing; install these Debian packages:$missing"
 	# The guest's first program has no libraries beside it.
 	if ldd "$(command -v busybox)" >/dev/null 2>&1; then
@@ -100,7 +106,7 @@ vm_apt() {
 		-o Dir::Cache="$state/cache" -o Dir::Etc::sourcelist="$state/sources.list" \
 		-o Dir::Etc::sourceparts=- -o Dir::Etc::preferencesparts=- -o Acquire::Languages=none \
 		-o Acquire::Check-Valid-Until=false -o APT::Sandbox::User=root \
-		-o APT::Architecture=amd64 -o APT::Architectures=amd64 "$@"
+		-o APT::Architecture="$vm_arch" -o APT::Architectures="$vm_arch" "$@"
 }
 
 # Make such a state for some suites and fetch their indexes. A suite that has vanished must not hide

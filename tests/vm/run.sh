@@ -11,6 +11,7 @@ set -euo pipefail
 . "$vm_dir/image.sh"
 
 kernel=6.1
+vm_arch=amd64
 cgroup=v2
 timeout=300
 grace=60 # seconds to boot and to collect /out, on top of the command's time
@@ -33,6 +34,7 @@ usage() {
 	Runs COMMAND as root in a virtual machine, with its output on ours, and ends with its exit status.
 
 	  --kernel NAME      the kernel ($(kernel_names | paste -sd' ')); default $kernel
+	  --arch NAME        amd64 (default) or arm64
 	  --share DIR        make DIR readable in the machine, at the same path; may be repeated
 	  --out DIR          afterwards copy the machine's /out to DIR
 	  --env NAME=VALUE   set a variable for COMMAND; may be repeated
@@ -67,6 +69,7 @@ parse_options() {
 		[ $# -gt 0 ] || vm_die "$option: unknown option, or its value is missing (try --help)"
 		case $option in
 		--kernel) kernel=$1 ;;
+		--arch) vm_arch=$1 ;;
 		--share) shares+=("$(realpath -s -- "$1")") ;;
 		--out) out=$(realpath -m -- "$1") ;;
 		--env) environment+=("$1") ;;
@@ -88,6 +91,7 @@ check_options() {
 	for number in "$timeout" "$memory" "$cpus"; do
 		[[ $number =~ ^[1-9][0-9]*$ ]] || vm_die "not a number above 0: $number"
 	done
+	case $vm_arch in amd64 | arm64) ;; *) vm_die "--arch: not amd64 or arm64: $vm_arch" ;; esac
 	case $cgroup in v1 | v2 | hybrid) ;; *) vm_die "--cgroup: not v1, v2 or hybrid: $cgroup" ;; esac
 	for share in "${shares[@]}"; do
 		[ -d "$share" ] || vm_die "--share: not a directory: $share"
@@ -144,10 +148,16 @@ add_port() {
 
 # qemu's arguments, in the array qemu. $1: directory of the kernel. $2: root disk.
 build_qemu() {
-	local index=0 share words="console=ttyS0 loglevel=5 panic=-1 oops=panic rdinit=/init"
-	qemu=(qemu-system-x86_64 -accel 'tcg,thread=multi' -cpu max -smp "$cpus" -m "$memory"
+	local index=0 share tty=ttyS0 words="loglevel=5 panic=-1 oops=panic rdinit=/init"
+	qemu=(qemu-system-x86_64 -cpu max)
+	if [ "$vm_arch" = arm64 ]; then
+		# pauth-impdef: emulating the real signatures of pointers takes half of the time
+		qemu=(qemu-system-aarch64 -M virt -cpu 'max,pauth-impdef=on')
+		tty=ttyAMA0
+	fi
+	qemu+=(-accel 'tcg,thread=multi' -smp "$cpus" -m "$memory"
 		-nodefaults -no-user-config -display none -no-reboot -rtc base=utc
-		-kernel "$1/vmlinuz" -initrd "$work/initrd.cpio" -append "$words $append"
+		-kernel "$1/vmlinuz" -initrd "$work/initrd.cpio" -append "console=$tty $words $append"
 		-chardev "file,id=console,path=$work/console" -serial chardev:console
 		-device virtio-serial-pci)
 	add_port stdout "$work/stdout"
