@@ -25,7 +25,8 @@ else
 TRIPLE := $(shell $(CC) -dumpmachine)
 endif
 ARCH := $(if $(filter aarch64%,$(TRIPLE)),arm64,x86)
-UAPI := $(firstword $(wildcard /usr/include/$(TRIPLE:%-linux-gnu=%)-linux-gnu /usr/$(TRIPLE)/include) /usr/include)
+# clang says x86_64-pc-linux-gnu, Debian x86_64-linux-gnu
+UAPI := $(firstword $(wildcard /usr/include/$(firstword $(subst -, ,$(TRIPLE)))-linux-gnu /usr/$(TRIPLE)/include) /usr/include)
 
 WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings
 INCLUDES := -Iinclude -Iinclude/events -Isrc -I$(BUILD)/include $(LIBBPF_CFLAGS)
