@@ -8,6 +8,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 #include "commands.h"
+#include "container/hierarchy.h"
 #include "container/table.h"
 #include "loader.h"
 #include "log.h"
@@ -26,7 +27,7 @@ static bool check_all(struct check *c, size_t nr)
 	c[0] = (struct check){"root", geteuid() == 0, "run it as root: sudo ebpfmon doctor"};
 	c[1] = (struct check){"BTF of the kernel", !access("/sys/kernel/btf/vmlinux", R_OK),
 			      "a kernel with CONFIG_DEBUG_INFO_BTF=y; Debian's kernels have it"};
-	c[2] = (struct check){"cgroup v2 hierarchy", mount != NULL,
+	c[2] = (struct check){"cgroup hierarchy", mount != NULL,
 			      "mount -t cgroup2 none /sys/fs/cgroup/unified"};
 	free(mount);
 	for (size_t i = 0; i < nr; i++)
@@ -37,8 +38,13 @@ static bool check_all(struct check *c, size_t nr)
 static int probe(struct loader **out)
 {
 	struct loader_options lo = {.ring_bytes = 1 << 16, .trace_enter = true};
+	struct cgroup_hierarchy h;
 	int err;
 
+	if (cgroup_hierarchy_find(&h) == 0) {
+		lo.config.cgroup_hierarchy = h.id;
+		snprintf(lo.cgroup_controller, sizeof(lo.cgroup_controller), "%s", h.controller);
+	}
 	memset(lo.subsystems, true, sizeof(lo.subsystems));
 	memset(lo.config.events, 0xff, sizeof(lo.config.events));
 	lo.config.count_syscalls = lo.config.time_syscalls = lo.config.join_checks = 1;

@@ -33,7 +33,7 @@ static int make_cgroup(struct command *c, struct recorder *r, const char *name)
 
 	if (!mount) {
 		log_error(
-			"run needs the cgroup v2 hierarchy: mount -t cgroup2 none /sys/fs/cgroup/unified");
+			"run needs a cgroup hierarchy: mount -t cgroup2 none /sys/fs/cgroup/unified");
 		return -ENOENT;
 	}
 	snprintf(path, sizeof(path), "/ebpfmon-run-%d", getpid());

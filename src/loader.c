@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include "loader.h"
 #include "log.h"
@@ -324,6 +325,28 @@ static void name_sections(struct loader *l)
 	}
 }
 
+/* The place of a v1 controller in css_set.subsys[] depends on how the kernel was configured. */
+static int find_controller(struct loader_options *o)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	const struct btf_type *t;
+	char name[64];
+	int id, err = -ENOENT;
+
+	if (!btf)
+		return -errno;
+	snprintf(name, sizeof(name), "%s_cgrp_id", o->cgroup_controller);
+	id = btf__find_by_name_kind(btf, "cgroup_subsys_id", BTF_KIND_ENUM);
+	t = id < 0 ? NULL : btf__type_by_id(btf, id);
+	for (int i = 0; t && i < btf_vlen(t); i++)
+		if (!strcmp(btf__name_by_offset(btf, btf_enum(t)[i].name_off), name)) {
+			o->config.cgroup_subsys = btf_enum(t)[i].val;
+			err = 0;
+		}
+	btf__free(btf);
+	return err;
+}
+
 int loader_open(struct loader **out, const struct loader_options *o)
 {
 	struct loader *l = calloc(1, sizeof(*l));
@@ -333,6 +356,13 @@ int loader_open(struct loader **out, const struct loader_options *o)
 		return -ENOMEM;
 	l->options = *o;
 	libbpf_set_print(on_log);
+	err = o->cgroup_controller[0] ? find_controller(&l->options) : 0;
+	if (err) {
+		log_error("this kernel does not say where the controller %s is: %s",
+			  o->cgroup_controller, strerror(-err));
+		loader_close(l);
+		return err;
+	}
 	l->btf = btf__load_vmlinux_btf();
 	if (libbpf_get_error(l->btf))
 		l->btf = NULL;

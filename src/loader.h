@@ -15,6 +15,7 @@ struct loader;
 struct loader_options {
 	struct ev_config config;
 	bool subsystems[EVS__MAX];
+	char cgroup_controller[32]; /* of config.cgroup_hierarchy, when that is one of v1 */
 	bool trace_enter; /* attach sys_enter, too */
 	__u32 ring_bytes; /* a power of two */
 };

@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "clock.h"
 #include "commands.h"
+#include "container/hierarchy.h"
 #include "container/select.h"
 #include "log.h"
 #include "names.h"
@@ -133,6 +134,21 @@ static void configure(const struct options *o, struct loader_options *lo)
 	for (c->nr_comms = 0; c->nr_comms < o->comms.nr && c->nr_comms < EV_FILTER_MAX;
 	     c->nr_comms++)
 		snprintf(c->comms[c->nr_comms], sizeof(c->comms[0]), "%s", o->comms.v[c->nr_comms]);
+}
+
+/* Without any, the scan will say so. */
+static void choose_hierarchy(struct loader_options *lo)
+{
+	struct cgroup_hierarchy h;
+
+	if (cgroup_hierarchy_find(&h))
+		return;
+	lo->config.cgroup_hierarchy = h.id;
+	snprintf(lo->cgroup_controller, sizeof(lo->cgroup_controller), "%s", h.controller);
+	if (h.id)
+		log_info(
+			"no cgroup v2: containers are told apart by the cgroups of the v1 controller %s",
+			h.controller);
 }
 
 static int check_limits(const struct options *o)
@@ -393,6 +409,7 @@ int recorder_open(struct recorder *r, struct options *o)
 	if (err)
 		return err;
 	configure(o, &lo);
+	choose_hierarchy(&lo);
 	err = loader_open(&r->loader, &lo);
 	if (err)
 		return err;
@@ -468,7 +485,7 @@ int recorder_start(struct recorder *r)
 	err = container_table_scan(r->containers, r->session.begin_boot);
 	if (err) {
 		log_error(
-			"cannot read the cgroup v2 hierarchy: %s (mount -t cgroup2 none /sys/fs/cgroup/unified)",
+			"cannot read the cgroup hierarchy: %s (mount -t cgroup2 none /sys/fs/cgroup/unified)",
 			strerror(-err));
 		return err;
 	}

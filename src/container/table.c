@@ -11,6 +11,7 @@
 #include "config.h"
 #include "container/cgroup_path.h"
 #include "container/processes.h"
+#include "container/hierarchy.h"
 #include "container/select.h"
 #include "container/table.h"
 #include "log.h"
@@ -588,20 +589,9 @@ int container_table_each(struct container_table *t, int (*fn)(struct container *
 
 char *cgroup_mount(void)
 {
-	char line[8192], point[4096], *out = NULL;
-	FILE *f = fopen("/proc/self/mountinfo", "re");
+	struct cgroup_hierarchy h;
 
-	if (!f)
-		return NULL;
-	while (!out && fgets(line, sizeof(line), f)) {
-		char *dash = strstr(line, " - ");
-
-		if (dash && strncmp(dash + 3, "cgroup2 ", 8) == 0 &&
-		    sscanf(line, "%*s %*s %*s %*s %4095s", point) == 1)
-			out = strdup(point);
-	}
-	fclose(f);
-	return out;
+	return cgroup_hierarchy_find(&h) ? NULL : strdup(h.mount);
 }
 
 struct scan {

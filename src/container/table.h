@@ -82,7 +82,7 @@ void container_table_expire(struct container_table *t, __u64 now, __u64 age);
 int container_table_each(struct container_table *t, int (*fn)(struct container *c, void *arg),
 			 void *arg);
 
-/* Where the default (v2) hierarchy is mounted; NULL when it is not. Caller frees. */
+/* Where the hierarchy that tells containers apart is mounted; NULL when there is none. Caller frees. */
 char *cgroup_mount(void);
 
 #endif

@@ -30,9 +30,11 @@ def cgroup_id(path):
 
 def cgroup_of(pid):
     """Path of a process's cgroup, by /proc."""
+    v1 = os.path.basename(v2_root()) == "pids"
     for line in read_text("/proc/%d/cgroup" % pid).splitlines():
-        if line.startswith("0::"):
-            return line[3:]
+        number, controllers, path = line.split(":", 2)
+        if "pids" in controllers.split(",") if v1 else number == "0":
+            return path
     return None
 
 

@@ -99,11 +99,15 @@ class Setup:
 
 
 def v2_root():
-    """Where the unified cgroup hierarchy is mounted."""
-    for line in read_text("/proc/self/mounts").splitlines():
-        if line.split()[2] == "cgroup2":
-            return line.split()[1]
-    raise SystemExit("no cgroup v2 hierarchy is mounted")
+    """Where the hierarchy is mounted by which ebpfmon tells containers apart: cgroup v2, else v1's pids."""
+    mounts = [line.split() for line in read_text("/proc/self/mounts").splitlines()]
+    for m in mounts:
+        if m[2] == "cgroup2":
+            return m[1]
+    for m in mounts:
+        if m[2] == "cgroup" and "pids" in m[3].split(","):
+            return m[1]
+    raise SystemExit("no cgroup hierarchy is mounted")
 
 
 def remove_cgroup(name):
