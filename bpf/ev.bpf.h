@@ -114,14 +114,19 @@ __inline_always bool ev_enabled(__u32 type)
  */
 __inline_always __u64 task_cgroup_id(struct task_struct *t)
 {
-	struct css_set *set = BPF_CORE_READ(t, cgroups);
-	struct cgroup_subsys_state **states, *css = NULL;
+	void *at = BPF_CORE_READ(t, cgroups);
+	struct cgroup *c = NULL; /* one for both: some programs have no stack to spare */
 
-	if (!cfg.cgroup_hierarchy)
-		return BPF_CORE_READ(set, dfl_cgrp, kn, id);
-	states = (void *)set + bpf_core_field_offset(struct css_set, subsys);
-	bpf_probe_read_kernel(&css, sizeof(css), &states[cfg.cgroup_subsys & 31]);
-	return BPF_CORE_READ(css, cgroup, kn, id);
+	if (!cfg.cgroup_hierarchy) {
+		at += bpf_core_field_offset(struct css_set, dfl_cgrp);
+	} else {
+		at += bpf_core_field_offset(struct css_set, subsys);
+		at += (cfg.cgroup_subsys & 31) * sizeof(void *);
+		bpf_probe_read_kernel(&c, sizeof(c), at);
+		at = (void *)c + bpf_core_field_offset(struct cgroup_subsys_state, cgroup);
+	}
+	bpf_probe_read_kernel(&c, sizeof(c), at);
+	return BPF_CORE_READ(c, kn, id);
 }
 
 __inline_always __u64 current_cgroup_id(void)

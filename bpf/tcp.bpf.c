@@ -864,12 +864,20 @@ struct {
 	__type(value, struct ev_tcp_datagrams);
 } tcp_datagrams SEC(".maps");
 
-/* A datagram's record is made here first; system call exits do not interrupt one another. */
+/*
+ * A datagram's record and its key are made here first: the stack of calls has no room for them (512
+ * bytes for all together), and system call exits do not interrupt one another.
+ */
+struct datagram_new {
+	struct ev_tcp_datagrams d;
+	struct datagrams_key k;
+};
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct ev_tcp_datagrams);
+	__type(value, struct datagram_new);
 } tcp_datagram SEC(".maps");
 
 __inline_always void datagrams_add(struct ev_tcp_datagrams *to, const struct ev_tcp_datagrams *d)
@@ -880,31 +888,30 @@ __inline_always void datagrams_add(struct ev_tcp_datagrams *to, const struct ev_
 	__sync_fetch_and_add(&to->received, d->received);
 }
 
-__inline_always void datagrams_count(struct ev_tcp_datagrams *d)
+__inline_always void datagrams_count(struct ev_tcp_datagrams *d, struct datagrams_key *k)
 {
 	struct task_struct *t = (struct task_struct *)bpf_get_current_task();
 	struct ev_tcp_datagrams *have;
-	struct datagrams_key k = {};
 
-	k.cgroup = current_cgroup_id();
-	k.tgid = bpf_get_current_pid_tgid() >> 32;
-	k.start = task_start(t) >> 10;
-	k.local_addr = d->local_addr;
-	k.peer_addr = d->peer_addr;
-	k.local_port = d->local_port;
-	k.peer_port = d->peer_port;
-	k.setup = task_in_setup(t);
-	have = bpf_map_lookup_elem(&tcp_datagrams, &k);
+	k->cgroup = current_cgroup_id();
+	k->tgid = bpf_get_current_pid_tgid() >> 32;
+	k->start = task_start(t) >> 10;
+	k->local_addr = d->local_addr;
+	k->peer_addr = d->peer_addr;
+	k->local_port = d->local_port;
+	k->peer_port = d->peer_port;
+	k->setup = task_in_setup(t);
+	have = bpf_map_lookup_elem(&tcp_datagrams, k);
 	if (have) {
 		datagrams_add(have, d);
 		return;
 	}
 	ev_header(&d->hdr, EV_tcp_datagrams, sizeof(*d));
 	if (!wanted(&d->hdr, EV_tcp_datagrams) ||
-	    !bpf_map_update_elem(&tcp_datagrams, &k, d, BPF_NOEXIST))
+	    !bpf_map_update_elem(&tcp_datagrams, k, d, BPF_NOEXIST))
 		return;
 	/* another CPU was first, or the map is full: then this datagram travels by itself */
-	have = bpf_map_lookup_elem(&tcp_datagrams, &k);
+	have = bpf_map_lookup_elem(&tcp_datagrams, k);
 	if (have)
 		datagrams_add(have, d);
 	else
@@ -920,11 +927,13 @@ __attribute__((noinline)) int datagram(__u64 addr, __u64 name, int namelen, __u3
 {
 	struct sock *sk = (struct sock *)addr;
 	struct ev_tcp_datagrams *d;
+	struct datagram_new *new;
 	__u32 zero = 0;
 
-	d = bpf_map_lookup_elem(&tcp_datagram, &zero);
-	if (!d)
+	new = bpf_map_lookup_elem(&tcp_datagram, &zero);
+	if (!new)
 		return 0;
+	d = &new->d;
 	__builtin_memset(d, 0, sizeof(*d));
 	ends_local(ENDS(d), sk);
 	if (!ends_user_peer(ENDS(d), sk, (void *)name, namelen))
@@ -937,7 +946,7 @@ __attribute__((noinline)) int datagram(__u64 addr, __u64 name, int namelen, __u3
 		d->receives = 1;
 		d->received = bytes;
 	}
-	datagrams_count(d);
+	datagrams_count(d, &new->k);
 	return 0;
 }
 

@@ -15,6 +15,7 @@
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "swarm.h"
 #include "trigger.h"
 
 #define FACTS_SIZE (8 << 20)
@@ -391,6 +392,10 @@ int main(int argc, char **argv)
 	ssize_t n;
 
 	helpers(argc, argv);
+	if (argc > 1 && !strcmp(argv[1], "swarm"))
+		return swarm(argc, argv);
+	if (argc > 1 && !strcmp(argv[1], "secret"))
+		return secret(argc, argv);
 	if (argc > 2 && !strcmp(argv[1], "start"))
 		return start(argv + 2);
 	if (argc > 1 && !strcmp(argv[1], "-w")) {

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SWARM_H
+#define SWARM_H
+
+int swarm(int argc, char **argv);
+int secret(int argc, char **argv);
+
+#endif
