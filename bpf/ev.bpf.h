@@ -51,8 +51,7 @@ struct member {
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 131072);
+	__uint(max_entries, 65536); /* taken at once, 5 MiB: kprobes see this map as well */
 	__type(key, __u32);
 	__type(value, struct member);
 } members SEC(".maps");
