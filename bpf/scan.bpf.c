@@ -40,6 +40,8 @@ int process_existing(struct bpf_iter__task *ctx)
 	e = (struct ev_process_existing *)s->buf;
 	ev_header_of(&e->hdr, EV_process_existing, sizeof(*e), t);
 	e->hdr.flags |= EV_F_EXISTING;
+	e->zombie = BPF_CORE_READ(t, signal, live.counter) <=
+		    0; /* its leader may end before a process does */
 	exe = BPF_CORE_READ(t, mm, exe_file);
 	if (exe)
 		walk_for(s, &e->exe, t, BPF_CORE_READ(exe, f_path.dentry),

@@ -29,6 +29,7 @@ struct process {
 	__u64 session_start; /* CLOCK_BOOTTIME, ns */
 	bool setup; /* has not executed anything inside the container yet */
 	bool existing; /* was there before recording started */
+	bool zombie; /* had ended already when it was found */
 	bool exited;
 	bool left; /* was moved out of the container: what became of it is not known */
 	__u64 end; /* when it ended; 0 while it runs */

@@ -219,6 +219,7 @@ static void learn_existing(const struct ev_process_existing *x, struct entry *e)
 	const char *s = record_bytes(&x->hdr, x->exe, &len);
 
 	replace(&e->p.exe, &e->p.exe_len, s, len);
+	e->p.zombie = x->zombie;
 }
 
 static void retire(struct process_table *t, struct entry *e)

@@ -74,3 +74,11 @@ bench-format: $(BUILD)/tests/bench/bench_format ## events a second that JSON, te
 .PHONY: format
 format: ## let clang-format have its way
 	clang-format -i $$(git ls-files '*.c' '*.h')
+
+.PHONY: test-secrets
+test-secrets: all $(TRIGGER) ## 1,000 containers in waves: no secret of one turns up under another (root)
+	$(Q)SWARM_SECRETS=1000 python3 tests/live/run.py --ebpfmon ./$(EXE) -k swarm.secrets
+
+.PHONY: bench-containers
+bench-containers: all $(TRIGGER) ## what a container costs, in time and memory; 2,000 of them, COUNT= (root; 3 minutes)
+	$(Q)python3 tests/bench/containers.py

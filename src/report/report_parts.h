@@ -64,7 +64,7 @@ struct report_process {
 	struct text exe, args; /* args: a JSON array */
 	struct report_exec *execs, *last_exec;
 	__u32 threads;
-	bool setup, existing, exited, core, args_cut, left;
+	bool setup, existing, zombie, exited, core, args_cut, left;
 	__u32 session_pid; /* the process by which its "exec" session began; 0: none */
 	__u64 session_start;
 	int code, signal;

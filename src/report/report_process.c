@@ -90,6 +90,7 @@ static void from_table(struct report *rep, struct report_process *p, const struc
 	p->uid = t->uid;
 	p->gid = t->gid;
 	p->existing = t->existing;
+	p->zombie = t->zombie;
 	p->setup = t->setup;
 	set_session(p, t);
 	set_comm(p, t->comm);
@@ -384,6 +385,7 @@ static void process_json(const struct report *rep, struct jw *j, const struct re
 	jw_u64(j, "gid", p->gid);
 	jw_true_if(j, "setup", p->setup);
 	jw_true_if(j, "existing", p->existing);
+	jw_true_if(j, "zombie", p->zombie);
 	if (p->session_pid) {
 		const struct report_process *first = find(rep, p->session_pid, p->session_start);
 

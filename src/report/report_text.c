@@ -162,7 +162,9 @@ static void exit_text(struct text_out *t, const cJSON *p)
 	char s[32];
 
 	if (!cJSON_IsNumber(code)) {
-		text_add(t, string(p, "left") ? "moved away" : "running");
+		text_add(t, string(p, "left")	   ? "moved away"
+			    : is_true(p, "zombie") ? "zombie"
+						   : "running");
 		return;
 	}
 	text_add(t, "%8s  ", text_ns(s, number(p, "cpu_time")));

@@ -6,7 +6,7 @@ import os
 import subprocess
 
 from events import run_phase
-from lib import CONTAINERS, Recording, Skip, check, need_docker, read_text, remove_cgroup, v2_root, wait_until
+from lib import CONTAINERS, Recording, Skip, check, need_docker, parse_events, read_text, remove_cgroup, v2_root, wait_until
 
 MOVES = ["-e", "container,process,file"]	# container.cgroup_attach is not shown unless asked for
 
@@ -205,6 +205,50 @@ def existing(setup, runtime):
               "%d %r: exec session %r" % (pid, argv, exec_session))
 
 
+def zombie(setup, runtime):
+    """A process that had ended, unasked for, when recording started is told as what it is."""
+    container = CONTAINERS[runtime](setup, ["/bin/sh", "-c", "/bin/sleep 0.3 & echo up; exec /bin/sleep 600"])
+    with container:
+        container.wait_line(0)
+        init = container.init_pid()
+        child = wait_until(lambda: [p for p in read_text("/proc/%d/task/%d/children" % (init, init)).split()
+                                    if "State:\tZ" in read_text("/proc/%s/status" % p)], 10, "a zombie")
+        with Recording(setup, ["-c", container.name]) as recording:
+            recording.stop()
+        container.kill()
+    got = {e["process.pid"]: e["process.zombie"] for e in of(recording.events(), "process.existing")}
+    check(got == {init: False, int(child[0]): True}, "/proc has %d, zombie %s; told: %r" % (init, child, got))
+
+
+def pid_reuse(setup):
+    """Two processes with the same pid are two."""
+    work = setup.subdir(setup.name())
+    outputs = {f: os.path.join(work, "out." + f) for f in ("jsonl", "json")}
+    pids = {}
+    for form, path in outputs.items():
+        done = subprocess.run([setup.ebpfmon, "run", "-f", form, "-o", path, "--",
+                               setup.trigger, "reuse"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+        check(done.returncode == 0, "%r" % done.stderr)
+        pids[form] = json.loads([x for x in done.stdout.splitlines() if x.startswith(b'{"pid"')][0])["pid"]
+    events = [e for e in parse_events(outputs["jsonl"]) if e.get("process.pid") == pids["jsonl"]]
+    execs = [e["process.command_args"][2] for e in of(events, "process.exec")]
+    check(execs == ["first", "second"], "%r" % execs)
+    check(len(of(events, "process.exit")) == 2, "%r" % of(events, "process.exit"))
+    calls = [e for e in of(events, "syscall.calls") if e["syscall.name"] == "execve"]
+    check([e["syscall.count"] for e in calls] == [1, 1], "each executed one program: %r" % calls)
+    with open(outputs["json"], encoding="utf-8") as f:
+        tree = list(walk(json.load(f)["processes"]["tree"]))
+    two = [p for p in tree if p["pid"] == pids["json"]]
+    check([p["args"][2] for p in two] == ["first", "second"] and two[0]["start"] < two[1]["start"], "%r" % two)
+
+
+def walk(tree):
+    """All processes of a report's tree."""
+    for p in tree:
+        yield p
+        yield from walk(p.get("children", []))
+
+
 def tree_of(init):
     """The processes in @init's pid namespace, by /proc: pid to (parent inside, arguments)."""
     space, tree = os.readlink("/proc/%d/ns/pid" % init), {}
@@ -245,7 +289,7 @@ def short(setup, runtime):
 
 
 CASES = {"nsenter": nsenter, "left": left, "moved_in": moved_in, "inner_move": inner_move, "session": session,
-         "existing": existing, "short": short}
+         "existing": existing, "short": short, "zombie": zombie}
 
 
 def one(setup, runtime, name):
@@ -259,6 +303,7 @@ def tests(setup, runtimes):
     """(name, function) of each case with each runtime that has containers."""
     for runtime in runtimes:
         if runtime == "run":
+            yield "run/attribution.pid_reuse", lambda: pid_reuse(setup)
             continue
         for name in CASES:
             yield "%s/attribution.%s" % (runtime, name), lambda r=runtime, n=name: one(setup, r, n)

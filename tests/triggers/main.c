@@ -396,6 +396,8 @@ int main(int argc, char **argv)
 		return swarm(argc, argv);
 	if (argc > 1 && !strcmp(argv[1], "secret"))
 		return secret(argc, argv);
+	if (argc > 1 && !strcmp(argv[1], "reuse"))
+		return reuse();
 	if (argc > 2 && !strcmp(argv[1], "start"))
 		return start(argv + 2);
 	if (argc > 1 && !strcmp(argv[1], "-w")) {

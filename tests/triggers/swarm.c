@@ -15,6 +15,7 @@
 #include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -138,6 +139,37 @@ static void send_all(const struct sockaddr_in *to, size_t size)
 		die("send: %m");
 	free(data);
 	close(fd);
+}
+
+struct clone3_args {
+	unsigned long long flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls,
+		set_tid, set_tid_size, cgroup;
+};
+
+static void reuse_child(const char *word)
+{
+	execl("/proc/self/exe", "trigger", "noop", word, NULL);
+	_exit(97);
+}
+
+/* Two processes, one after the other, with the same pid; tells it. */
+int reuse(void)
+{
+	struct clone3_args args = {.exit_signal = SIGCHLD, .set_tid_size = 1};
+	pid_t pid = must(fork()), again;
+
+	if (!pid)
+		reuse_child("first");
+	if (wait_for(pid))
+		die("the first child failed");
+	args.set_tid = (unsigned long long)(uintptr_t)&pid;
+	again = must(syscall(SYS_clone3, &args, sizeof(args)));
+	if (!again)
+		reuse_child("second");
+	if (again != pid || wait_for(again))
+		die("the second child failed");
+	printf("{\"pid\":%d}\n", pid);
+	return 0;
 }
 
 int secret(int argc, char **argv)

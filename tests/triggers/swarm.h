@@ -4,5 +4,6 @@
 
 int swarm(int argc, char **argv);
 int secret(int argc, char **argv);
+int reuse(void);
 
 #endif
