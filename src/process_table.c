@@ -92,7 +92,7 @@ static void enqueue(struct process_table *t, struct entry *e)
 /* Goes through at most @tries of those that are gone. */
 static void forget_some(struct process_table *t, size_t tries, __u64 before)
 {
-	while (t->exited_head && tries--) {
+	while (t->all && t->exited_head && tries--) {
 		struct entry *e = t->exited_head;
 
 		if (HASH_CNT(hh, t->all) <= t->max && e->p.end >= before)
