@@ -56,6 +56,15 @@ struct {
 	__type(value, struct member);
 } members SEC(".maps");
 
+/* User space has it mapped, and writes it as well. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct ev_state);
+} state SEC(".maps");
+
 /* Records that did not fit the ring (or found no room to be built), per event. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -147,6 +156,22 @@ __inline_always struct ev_cgroup *current_watched(void)
 	return cgroup_watched(current_cgroup_id());
 }
 
+__inline_always volatile struct ev_state *state_get(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&state, &zero);
+}
+
+/* To be called behind every change of `cgroups`, `members`, or a task's place. */
+__inline_always void state_changed(void)
+{
+	struct ev_state *st = (void *)state_get();
+
+	if (st)
+		__sync_fetch_and_add(&st->generation, 1);
+}
+
 /* The user's filters by process; events that keep the tables right are not subject to them. */
 __inline_always bool filter_task(__u32 tgid, __u32 uid, const char *comm)
 {
@@ -209,11 +234,24 @@ __inline_always struct member *task_member(struct task_struct *t)
 	return m && m->start == task_start(t) ? m : NULL;
 }
 
-__inline_always bool task_in_setup(struct task_struct *t)
+/*
+ * enum member_flags of a task in a watched cgroup. The kernel tells of a move some time after it:
+ * till then the task runs in its new place without an entry, so who has none is on the way in.
+ * (Those that were there before recording began get theirs from the scan.)
+ */
+__inline_always __u32 task_flags(struct task_struct *t)
 {
+	volatile struct ev_state *st = state_get();
 	struct member *m = task_member(t);
 
-	return m && m->flags & MEMBER_SETUP;
+	if (m)
+		return m->flags;
+	return st && st->scanned ? MEMBER_SETUP : 0;
+}
+
+__inline_always bool task_in_setup(struct task_struct *t)
+{
+	return task_flags(t) & MEMBER_SETUP;
 }
 
 __inline_always bool current_in_setup(void)

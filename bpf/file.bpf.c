@@ -74,16 +74,18 @@ static __always_inline void ident_of(struct file_ident *i, struct file *f)
 	i->inode = (__u64)BPF_CORE_READ(f, f_inode);
 }
 
-/* The number of an open file; 0: it has none. */
-static __always_inline __u64 ident_find(struct file *f)
+/* The number of an open file whose inode is @inode; 0: it has none. */
+static __always_inline __u64 ident_find(struct file *f, __u64 inode)
 {
 	__u64 addr = (__u64)f;
-	struct file_ident *have = bpf_map_lookup_elem(&file_ids, &addr), now = {};
+	struct file_ident *have = bpf_map_lookup_elem(&file_ids, &addr);
+	struct path now = {};
 
 	if (!have)
 		return 0;
-	ident_of(&now, f);
-	return have->dentry == now.dentry && have->mnt == now.mnt && have->inode == now.inode
+	bpf_core_read(&now, sizeof(now), &f->f_path);
+	return have->dentry == (__u64)now.dentry && have->mnt == (__u64)now.mnt &&
+			       have->inode == inode
 		       ? have->id
 		       : 0;
 }
@@ -198,12 +200,14 @@ struct {
 
 static __always_inline void io_key_fill(struct io_key *k, __u64 file)
 {
-	struct task_struct *t = (struct task_struct *)bpf_get_current_task();
+	const struct seen *who = seen_caller();
 
-	k->cgroup = current_cgroup_id();
+	if (!who)
+		return;
+	k->cgroup = who->cgroup;
 	k->file = file;
-	k->tgid = bpf_get_current_pid_tgid() >> 32;
-	k->start = (task_start(t) >> 10 & ~(1u << 31)) | (task_in_setup(t) ? 1u << 31 : 0);
+	k->tgid = who->tgid;
+	k->start = (who->start & ~(1u << 31)) | (who->setup ? 1u << 31 : 0);
 }
 
 static __always_inline void io_add(struct ev_file_io *v, __u32 dir, __u64 bytes)
@@ -274,10 +278,10 @@ static __always_inline void io_first(struct file *f, __u64 id, __u32 dir, __u64 
 }
 
 /* Accounts one end. A function of its own: verified once, not for every way to either end. */
-__attribute__((noinline)) int io_account(__u64 file, __u32 dir, __u64 bytes)
+__attribute__((noinline)) int io_account(__u64 file, __u64 inode, __u32 dir, __u64 bytes)
 {
 	struct file *f = (struct file *)file;
-	__u64 id = f ? ident_find(f) : 0;
+	__u64 id = f ? ident_find(f, inode) : 0;
 	struct ev_file_io *v = NULL;
 	struct io_key k = {};
 
@@ -295,19 +299,17 @@ __attribute__((noinline)) int io_account(__u64 file, __u32 dir, __u64 bytes)
 SEC("tp_btf/sys_exit")
 int BPF_PROG(file_io_exit, struct pt_regs *regs, long ret)
 {
-	struct io_ends ends;
-	struct sys_call c;
+	struct io_now *now = io_now_get();
 
-	sys_read(&c, regs);
-	sys_demultiplex(&c);
-	if (ev_enabled(EV_file_io)) {
-		io_ends(&ends, &c, ret);
-		for (int i = 0; i < 2; i++)
-			if (ends.end[i].dir && ends.end[i].class <= IO_FILE)
-				io_account((__u64)ends.end[i].file, ends.end[i].dir,
-					   ends.end[i].bytes);
+	if (!now)
+		return 0;
+	for (int i = 0; i < 2 && ev_enabled(EV_file_io); i++) {
+		const struct io_end *end = &now->end[i];
+
+		if (end->class == IO_FILE || end->class == IO_GONE)
+			io_account(end->file, end->inode, end->dir, end->bytes);
 	}
-	sys_next(ctx, EVS_file, c.nr);
+	io_next(ctx, now, EVS_file, IO_FILE);
 	return 0;
 }
 

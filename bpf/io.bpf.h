@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * System calls that move data: the exit of one becomes up to two ends (sendfile(2) reads one file
- * and writes another), and each subsystem's io program accounts the ends that are its own:
+ * and writes another). syscall_io finds out once what the ends are, and leaves it in `io_now`; the
+ * subsystems' io programs account those that are their own, and pass on while there are others:
  *
- *	io_ends(&ends, &c, ret);
  *	for (i = 0; i < 2; i++)
- *		if (ends.end[i].dir && ends.end[i].class == IO_FILE)
+ *		if (now->end[i].dir && now->end[i].class == IO_FILE)
  *			...
- *	sys_next(ctx, EVS_file, c.nr);
+ *	io_next(ctx, now, EVS_file, IO_FILE);
  *
  * What counts: a call that succeeded, once per end, with the bytes that it returned. A call that
  * failed counts nothing here (syscall.calls has it, with its errno).
@@ -30,24 +30,42 @@ enum io_dir {
 	IO_EITHER, /* in the table only: the way the descriptor is open for */
 };
 
-/* Whose end it is. */
+/* Whose end it is: in the order of subsystems.def, in which the exit passes through them. */
 enum io_class {
+	IO_NOBODY, /* there is no such end, or it is not accounted by call */
 	IO_GONE, /* closed by another thread during the call */
 	IO_FILE, /* regular files, directories, devices, anonymous files without another owner */
 	IO_IPC, /* pipes, FIFOs, POSIX queues, eventfd, signalfd, sockets that are not inet */
-	IO_NET, /* AF_INET and AF_INET6 sockets */
+	IO_NET, /* AF_INET and AF_INET6 sockets, but TCP's: its bytes are told when it closes */
 };
 
 struct io_end {
-	struct file *file;
+	__u64 file, inode; /* struct file, struct inode; 0: closed */
 	__u64 bytes;
 	__u32 dir; /* enum io_dir; IO_NONE: this end is not there */
 	__u32 class; /* enum io_class */
 };
 
-struct io_ends {
+struct io_now {
 	struct io_end end[2];
+	__u32 nr; /* the system call's native number */
+	__u32 pad;
 };
+
+/* What the call moves whose exit this CPU is dealing with. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct io_now);
+} io_now SEC(".maps");
+
+__inline_always struct io_now *io_now_get(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&io_now, &zero);
+}
 
 /* What a call does with which of its arguments. How it tells the bytes: as its result, unless... */
 enum io_result {
@@ -108,6 +126,7 @@ static const volatile struct io_shape io_shapes[EV_NR_SYSCALLS] = {
 #define S_IFIFO		    0010000
 #define ANON_INODE_FS_MAGIC 0x09041934
 #define MQUEUE_MAGIC	    0x19800202
+#define SOCK_STREAM	    1
 #define AF_INET		    2
 #define AF_INET6	    10
 #define MAP_ANONYMOUS	    0x20
@@ -132,24 +151,49 @@ __inline_always bool anon_is_ipc(struct file *f)
 	       (name[0] == want[2] && name[1] == want[3]);
 }
 
+/* Whose a socket is, and whether anybody accounts what a call moves through it. */
+__inline_always __u32 socket_class(struct file *f)
+{
+	struct sock *sk = file_sock(f);
+	__u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
+
+	if (family != AF_INET && family != AF_INET6)
+		return IO_IPC;
+	return BPF_CORE_READ(sk, sk_type) == SOCK_STREAM ? IO_NOBODY : IO_NET;
+}
+
+/* The begin of a struct inode, in one read: what is needed of it lies close together. */
+struct inode_head {
+	__u64 w[12];
+};
+
+#define INODE_HEAD(head, type, field)                                                              \
+	(*(type *)((char *)(head)->w + bpf_core_field_offset(struct inode, field)))
+
 /* A function of its own: verified once, and its result does not multiply the states of callers. */
-__attribute__((noinline)) int io_class(__u64 file)
+__attribute__((noinline)) int io_class(__u64 file, __u64 from)
 {
 	struct file *f = (struct file *)file;
-	struct inode *inode = BPF_CORE_READ(f, f_inode);
-	__u64 magic = BPF_CORE_READ(inode, i_sb, s_magic);
-	__u16 family;
+	struct inode *inode = (struct inode *)from;
+	struct inode_head head;
+	struct super_block *sb;
+	__u64 magic;
+	__u16 mode;
 
+	if (bpf_probe_read_kernel(&head, sizeof(head), inode))
+		return IO_GONE;
+	mode = INODE_HEAD(&head, __u16, i_mode) & S_IFMT;
+	if (mode == S_IFIFO)
+		return IO_IPC;
+	if (mode == S_IFSOCK)
+		return socket_class(f);
+	if (mode && mode != S_IFREG)
+		return IO_FILE;
+	sb = INODE_HEAD(&head, struct super_block *, i_sb);
+	magic = BPF_CORE_READ(sb, s_magic);
 	if (magic == ANON_INODE_FS_MAGIC) /* its mode is 0, or S_IFREG from 6.16 on */
 		return anon_is_ipc(f) ? IO_IPC : IO_FILE;
-	switch (BPF_CORE_READ(inode, i_mode) & S_IFMT) {
-	case S_IFIFO: return IO_IPC;
-	case S_IFREG: return magic == MQUEUE_MAGIC ? IO_IPC : IO_FILE;
-	case S_IFSOCK:
-		family = BPF_CORE_READ(file_sock(f), __sk_common.skc_family);
-		return family == AF_INET || family == AF_INET6 ? IO_NET : IO_IPC;
-	}
-	return IO_FILE;
+	return magic == MQUEUE_MAGIC ? IO_IPC : IO_FILE;
 }
 
 /*
@@ -204,9 +248,13 @@ __inline_always void io_end_fill(struct io_end *end, __u32 dir, int fd, __u64 by
 
 	end->dir = dir;
 	end->bytes = bytes;
-	end->file = f;
-	if (f)
-		end->class = io_class((__u64)f);
+	end->class = IO_GONE;
+	end->file = (__u64)f;
+	end->inode = 0;
+	if (!f)
+		return;
+	end->inode = (__u64)BPF_CORE_READ(f, f_inode);
+	end->class = io_class(end->file, end->inode);
 	if (dir == IO_EITHER) /* vmsplice(2): fs/splice.c asks in this order */
 		end->dir = BPF_CORE_READ(f, f_mode) & FMODE_WRITE ? IO_WRITE : IO_READ;
 }
@@ -226,14 +274,16 @@ __inline_always bool io_maps_file(const struct sys_call *c, int *fd)
 }
 
 /* The ends of the call that exits with @ret; both are IO_NONE when it failed or moves no data. */
-__inline_always void io_ends(struct io_ends *ends, const struct sys_call *c, long ret)
+__inline_always void io_ends(struct io_now *now, const struct sys_call *c, long ret)
 {
 	struct io_shape shape = {};
 	__u64 bytes = ret;
 	__u32 nr = c->nr;
 	int fd;
 
-	__builtin_memset(ends, 0, sizeof(*ends));
+	now->nr = nr;
+	now->end[0].dir = now->end[1].dir = IO_NONE;
+	now->end[0].class = now->end[1].class = IO_NOBODY;
 	if (nr >= EV_NR_SYSCALLS || (ret < 0 && ret > -4096))
 		return;
 	bound(nr, EV_NR_SYSCALLS - 1);
@@ -253,9 +303,16 @@ __inline_always void io_ends(struct io_ends *ends, const struct sys_call *c, lon
 		bytes = c->a[2];
 	else if (shape.result == IO_MESSAGES)
 		bytes = io_message_bytes(c, ret);
-	io_end_fill(&ends->end[0], shape.dir, fd, bytes);
+	io_end_fill(&now->end[0], shape.dir, fd, bytes);
 	if (shape.dir2)
-		io_end_fill(&ends->end[1], shape.dir2, io_arg(c, shape.arg2), bytes);
+		io_end_fill(&now->end[1], shape.dir2, io_arg(c, shape.arg2), bytes);
+}
+
+/* Passes the exit on while an end is left that is of a class behind @own. */
+__inline_always void io_next(void *ctx, const struct io_now *now, __u32 subsystem, __u32 own)
+{
+	if (now->end[0].class > own || now->end[1].class > own)
+		sys_next(ctx, subsystem, now->nr);
 }
 
 #endif

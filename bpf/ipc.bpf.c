@@ -25,12 +25,6 @@ static __always_inline bool hdr_wanted(struct ev_hdr *h)
 	return filter_task(h->pid, h->uid, h->comm);
 }
 
-/* Low bits of when the current process started: a pid that was used again is another process. */
-static __always_inline __u32 current_start(void)
-{
-	return task_start((struct task_struct *)bpf_get_current_task()) >> 10;
-}
-
 /* ---- channels: what goes through pipes, unix sockets, queues, eventfds ---- */
 
 #define PIPEFS_MAGIC 0x50495045
@@ -247,17 +241,20 @@ static __always_inline void io_retire(struct ev_ipc_io *old, const struct io_key
 __attribute__((noinline)) int channel_count(__u64 file, __u32 dir, __u64 bytes, __u64 to,
 					    __u32 to_len)
 {
+	const struct seen *who = seen_caller();
 	struct ev_ipc_io *v, *old;
 	struct io_key k = {};
 	struct channel ch;
 	__u32 zero = 0;
 
+	if (!who)
+		return 0;
 	channel_of(&ch, (struct file *)file);
-	k.cgroup = current_cgroup_id();
+	k.cgroup = who->cgroup;
 	k.object = ch.object;
-	k.tgid = bpf_get_current_pid_tgid() >> 32;
-	k.start = current_start();
-	k.setup = current_in_setup();
+	k.tgid = who->tgid;
+	k.start = who->start;
+	k.setup = who->setup;
 	old = bpf_map_lookup_elem(&ipc_io, &k);
 	if (old && old->ino == ch.ino) {
 		io_add(old, dir, bytes);
@@ -292,32 +289,26 @@ __attribute__((noinline)) int channel_count(__u64 file, __u32 dir, __u64 bytes, 
 	return 0;
 }
 
-/* Apart, so that the registers' image is off the stack before channel_count() needs it. */
-static __attribute__((noinline)) int sys_read_apart(struct sys_call *c, struct pt_regs *regs)
-{
-	sys_read(c, regs);
-	sys_demultiplex(c);
-	return 0;
-}
-
 SEC("tp_btf/sys_exit")
 int BPF_PROG(ipc_io_count, struct pt_regs *regs, long ret)
 {
-	struct io_ends ends;
+	struct io_now *now = io_now_get();
 	struct sys_call c;
 	__u32 to_len;
 	__u64 to;
 
-	sys_read_apart(&c, regs);
-	io_ends(&ends, &c, ret);
+	if (!now)
+		return 0;
+	sys_read(&c, regs);
+	sys_demultiplex(&c);
 	to_len = channel_to(&c, &to);
 	for (int i = 0; i < 2; i++) {
-		struct io_end end = i ? ends.end[1] : ends.end[0];
+		const struct io_end *end = &now->end[i];
 
-		if (end.dir && end.class == IO_IPC)
-			channel_count((__u64)end.file, end.dir, end.bytes, to, to_len);
+		if (end->class == IO_IPC)
+			channel_count(end->file, end->dir, end->bytes, to, to_len);
 	}
-	sys_next(ctx, EVS_ipc, c.nr);
+	io_next(ctx, now, EVS_ipc, IO_IPC);
 	return 0;
 }
 
@@ -574,11 +565,14 @@ static __always_inline __u32 sysv_op(__u32 nr)
 /* Addresses are results too: what fails is in the last page. */
 static __always_inline void sysv_shm_at(struct sysv_call *v, const struct sys_call *c, long ret)
 {
+	const struct seen *who = seen_caller();
 	struct shm_at at = {};
 	__s32 *id;
 
-	at.tgid = bpf_get_current_pid_tgid() >> 32;
-	at.start = current_start();
+	if (!who)
+		return;
+	at.tgid = who->tgid;
+	at.start = who->start;
 	if (v->op == SYSVOP_SHMAT) {
 		at.addr = ret;
 		if (sys_is_multiplexed(c->abi, c->raw)) { /* ipc(2) returns it through memory */
@@ -630,14 +624,17 @@ static __always_inline void sysv_add(struct ev_ipc_sysv *v, const struct sysv_ca
 
 static __always_inline void sysv_count(const struct sysv_call *call, __s32 err)
 {
+	const struct seen *who = seen_caller();
 	struct ev_ipc_sysv e = {}, *v;
 	struct sysv_key k = {};
 
-	k.cgroup = current_cgroup_id();
+	if (!who)
+		return;
+	k.cgroup = who->cgroup;
 	k.key = call->key;
-	k.tgid = bpf_get_current_pid_tgid() >> 32;
-	k.start = current_start();
-	k.op = call->op | (current_in_setup() ? 1u << 31 : 0);
+	k.tgid = who->tgid;
+	k.start = who->start;
+	k.op = call->op | (who->setup ? 1u << 31 : 0);
 	k.id = call->id;
 	k.err = err;
 	v = bpf_map_lookup_elem(&ipc_sysv, &k);

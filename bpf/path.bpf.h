@@ -151,13 +151,25 @@ __inline_always __u32 tail_file_path(struct scratch *s, struct ev_ref *ref, stru
 /* An open file of the current task, or NULL. */
 __inline_always struct file *fd_file(int fd)
 {
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-	struct fdtable *fdt = BPF_CORE_READ(task, files, fdt);
 	struct file **table, *f = NULL;
+	struct task_struct *t;
+	struct fdtable *fdt;
+	__u32 max;
 
-	if (fd < 0 || !fdt || (__u32)fd >= BPF_CORE_READ(fdt, max_fds))
+	if (bpf_core_enum_value_exists(enum bpf_func_id,
+				       BPF_FUNC_get_current_task_btf)) { /* 5.11 */
+		t = (void *)bpf_get_current_task_btf();
+		fdt = t->files->fdt;
+		max = fdt->max_fds;
+		table = fdt->fd;
+	} else {
+		t = (void *)bpf_get_current_task();
+		fdt = BPF_CORE_READ(t, files, fdt);
+		max = BPF_CORE_READ(fdt, max_fds);
+		table = BPF_CORE_READ(fdt, fd);
+	}
+	if (fd < 0 || (__u32)fd >= max)
 		return NULL;
-	table = BPF_CORE_READ(fdt, fd);
 	bpf_probe_read_kernel(&f, sizeof(f), &table[fd]);
 	return f;
 }

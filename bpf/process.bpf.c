@@ -128,7 +128,7 @@ int BPF_PROG(container_cgroup_attach, struct cgroup *dst, const char *path, stru
 {
 	struct ev_container_cgroup_attach e = {};
 	__u64 id = BPF_CORE_READ(dst, kn, id);
-	__u32 flags, tgid = BPF_CORE_READ(t, tgid);
+	__u32 tgid = BPF_CORE_READ(t, tgid), flags;
 	struct member *m;
 
 	if (!cgroup_tells(dst))
@@ -137,6 +137,7 @@ int BPF_PROG(container_cgroup_attach, struct cgroup *dst, const char *path, stru
 	if (!cgroup_watched(id)) {
 		if (m && threadgroup)
 			member_leaves(t, m, id, path);
+		state_changed();
 		return 0;
 	}
 	if (m)
@@ -147,6 +148,7 @@ int BPF_PROG(container_cgroup_attach, struct cgroup *dst, const char *path, stru
 		flags = MEMBER_SETUP;
 	if (!m || threadgroup)
 		member_put(tgid, task_start(t), id, flags, BPF_ANY);
+	state_changed();
 	ev_header_of(&e.hdr, EV_container_cgroup_attach, sizeof(e), t);
 	e.target = tgid;
 	e.target_start = e.hdr.start;
@@ -171,21 +173,16 @@ int BPF_PROG(process_fork, struct task_struct *child, __u64 clone_flags)
 	__u64 from = current_cgroup_id(), to = task_cgroup_id(child);
 	bool from_watched = cgroup_watched(from), to_watched = cgroup_watched(to);
 	struct ev_process_fork e = {};
-	struct member *parent;
 
 	if (!from_watched && !to_watched)
 		return 0;
 	e.child_pid = BPF_CORE_READ(child, tgid);
 	e.thread = !!(clone_flags & CLONE_THREAD);
 	e.child_start = task_start(child);
-	if (!e.thread && to_watched) {
-		parent = task_member((struct task_struct *)bpf_get_current_task());
+	if (!e.thread && to_watched)
 		member_put(e.child_pid, e.child_start, to,
-			   !from_watched ? MEMBER_SETUP
-			   : parent	 ? parent->flags
-					 : 0,
+			   from_watched ? task_flags((void *)bpf_get_current_task()) : MEMBER_SETUP,
 			   BPF_ANY);
-	}
 	ev_header(&e.hdr, EV_process_fork, sizeof(e));
 	if (!from_watched) { /* the runtime is not the container's; its child is */
 		e.hdr.cgroup = to;
@@ -359,8 +356,7 @@ int BPF_PROG(process_exec, struct task_struct *t, int old_pid, struct linux_binp
 	struct scratch *s;
 	struct file *exe;
 	struct comm *old;
-	__u32 flags, entry = 0;
-	struct member *m;
+	__u32 flags, m_flags, entry = 0;
 
 	if (!cg) {
 		exec_outside(t);
@@ -370,10 +366,11 @@ int BPF_PROG(process_exec, struct task_struct *t, int old_pid, struct linux_binp
 	inode = BPF_CORE_READ(exe, f_inode);
 	sb = BPF_CORE_READ(inode, i_sb);
 	flags = exe_flags(exe, inode, BPF_CORE_READ(sb, s_magic));
-	m = task_member(t);
-	if (m && m->flags && exec_is_entry(t, cg, flags)) {
-		entry = m->flags & MEMBER_SETUP ? ENTRY_SETUP : ENTRY_MOVED;
-		m->flags = 0;
+	m_flags = task_flags(t);
+	if (m_flags && exec_is_entry(t, cg, flags)) {
+		entry = m_flags & MEMBER_SETUP ? ENTRY_SETUP : ENTRY_MOVED;
+		member_put(BPF_CORE_READ(t, tgid), task_start(t), current_cgroup_id(), 0, BPF_ANY);
+		state_changed();
 		namespaces_put(t);
 	}
 	s = ev_begin_always(EV_process_exec, sizeof(*e));
@@ -443,6 +440,7 @@ int BPF_PROG(process_free, struct task_struct *t)
 
 	if (tgid == (__u32)BPF_CORE_READ(t, pid) && task_member(t))
 		bpf_map_delete_elem(&members, &tgid);
+	state_changed(); /* its address may be another's next */
 	return 0;
 }
 

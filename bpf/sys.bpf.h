@@ -91,6 +91,21 @@ __inline_always int sys_nr(struct pt_regs *regs)
 	return nr;
 }
 
+/* The same of the current task, which kernels from 5.11 on let read without a helper. */
+__inline_always __u32 sys_abi_current(void)
+{
+	struct task_struct *t;
+
+	if (!bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf))
+		return sys_abi((struct task_struct *)bpf_get_current_task());
+	t = (void *)bpf_get_current_task_btf();
+#if defined(__TARGET_ARCH_x86)
+	return t->thread_info.status & 2 ? EV_ABI_COMPAT : EV_ABI_NATIVE;
+#elif defined(__TARGET_ARCH_arm64)
+	return t->thread_info.flags >> 22 & 1 ? EV_ABI_COMPAT : EV_ABI_NATIVE;
+#endif
+}
+
 /* Number of the call that a program on sys_enter or sys_exit was given the registers of. */
 __inline_always int sys_nr_direct(struct pt_regs *regs)
 {
@@ -108,6 +123,70 @@ __inline_always struct pt_regs *task_regs(struct task_struct *t)
 		return (struct pt_regs *)bpf_task_pt_regs((void *)bpf_get_current_task_btf());
 	return BPF_CORE_READ(t, stack) + 16384 /* THREAD_SIZE */ -
 	       bpf_core_type_size(struct pt_regs);
+}
+
+/* ---- who makes the call ---- */
+
+/*
+ * What this CPU found out about the task that it last saw at the exit of a system call. Most
+ * exits are of the same task as the one before, watched or not: then nothing is looked up. Only
+ * syscall_exit writes it; what it tail-calls may read it, as no other exit is dealt with on this CPU
+ * meanwhile.
+ */
+struct seen {
+	__u64 task; /* address of its task_struct */
+	__u64 generation; /* as of which this is true */
+	__u64 cgroup;
+	__u32 tgid;
+	__u32 start; /* low bits of the start time: a pid that was used again is another process */
+	__u32 watched;
+	__u32 setup;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct seen);
+} seen SEC(".maps");
+
+__inline_always void seen_look(struct seen *s, struct task_struct *t)
+{
+	s->cgroup = current_cgroup_id();
+	s->watched = !!cgroup_watched(s->cgroup);
+	if (!s->watched)
+		return;
+	s->tgid = bpf_get_current_pid_tgid() >> 32;
+	s->start = task_start(t) >> 10;
+	s->setup = task_in_setup(t);
+}
+
+/* Of the current task, if it is watched; else NULL. */
+__inline_always struct seen *seen_watched(void)
+{
+	struct task_struct *t = (struct task_struct *)bpf_get_current_task();
+	__u32 zero = 0;
+	struct seen *s = bpf_map_lookup_elem(&seen, &zero);
+	volatile struct ev_state *now = state_get();
+	__u64 g;
+
+	if (!s || !now)
+		return NULL;
+	g = now->generation; /* before looking: what changes meanwhile is looked at again next time */
+	if (s->task != (__u64)t || s->generation != g) {
+		seen_look(s, t);
+		s->task = (__u64)t;
+		s->generation = g;
+	}
+	return s->watched ? s : NULL;
+}
+
+/* The same for programs that syscall_exit tail-calls: it has looked. */
+__inline_always const struct seen *seen_caller(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&seen, &zero);
 }
 
 struct sys_call {
@@ -128,39 +207,55 @@ __inline_always __u32 sys_native(__u32 abi, __u32 raw)
 	return nr && *nr ? *nr - 1 : EV_NR_SYSCALLS;
 }
 
-/* Who made which call with which arguments, at its exit: the kernel keeps them in the registers' image. */
+__inline_always void sys_fill(struct sys_call *c, const struct pt_regs *r)
+{
+#if defined(__TARGET_ARCH_x86)
+	c->raw = r->orig_ax;
+	if (c->abi == EV_ABI_COMPAT) {
+		c->a[0] = (__u32)r->bx;
+		c->a[1] = (__u32)r->cx;
+		c->a[2] = (__u32)r->dx;
+		c->a[3] = (__u32)r->si;
+		c->a[4] = (__u32)r->di;
+		c->a[5] = (__u32)r->bp;
+	} else {
+		c->a[0] = r->di;
+		c->a[1] = r->si;
+		c->a[2] = r->dx;
+		c->a[3] = r->r10;
+		c->a[4] = r->r8;
+		c->a[5] = r->r9;
+	}
+#elif defined(__TARGET_ARCH_arm64)
+	c->raw = r->syscallno;
+	c->a[0] = r->orig_x0;
+	c->a[1] = r->user_regs.regs[1];
+	c->a[2] = r->user_regs.regs[2];
+	c->a[3] = r->user_regs.regs[3];
+	c->a[4] = r->user_regs.regs[4];
+	c->a[5] = r->user_regs.regs[5];
+#endif
+	c->nr = sys_native(c->abi, c->raw);
+}
+
+/*
+ * Who made which call with which arguments, at its exit: the kernel keeps them in the registers'
+ * image. @regs is what the program was given: the verifier lets it be read as it is.
+ */
 __inline_always void sys_read(struct sys_call *c, struct pt_regs *regs)
 {
-	struct task_struct *t = (struct task_struct *)bpf_get_current_task();
+	c->abi = sys_abi_current();
+	sys_fill(c, regs);
+}
 
-	c->abi = sys_abi(t);
-#if defined(__TARGET_ARCH_x86)
+/* The same from task_regs(). */
+__inline_always void sys_read_image(struct sys_call *c, struct pt_regs *regs)
+{
 	struct pt_regs r = {};
 
 	bpf_probe_read_kernel(&r, sizeof(r), regs);
-	c->raw = r.orig_ax;
-	if (c->abi == EV_ABI_COMPAT) {
-		c->a[0] = (__u32)r.bx;
-		c->a[1] = (__u32)r.cx;
-		c->a[2] = (__u32)r.dx;
-		c->a[3] = (__u32)r.si;
-		c->a[4] = (__u32)r.di;
-		c->a[5] = (__u32)r.bp;
-	} else {
-		c->a[0] = r.di;
-		c->a[1] = r.si;
-		c->a[2] = r.dx;
-		c->a[3] = r.r10;
-		c->a[4] = r.r8;
-		c->a[5] = r.r9;
-	}
-#elif defined(__TARGET_ARCH_arm64)
-	/* all registers are more than half of the stack; the first of them also holds the result */
-	c->raw = sys_nr(regs);
-	bpf_probe_read_kernel(c->a, sizeof(c->a), &regs->user_regs.regs);
-	bpf_probe_read_kernel(&c->a[0], sizeof(c->a[0]), &regs->orig_x0);
-#endif
-	c->nr = sys_native(c->abi, c->raw);
+	c->abi = sys_abi_current();
+	sys_fill(c, &r);
 }
 
 /* The same of a call that stands for many: socketcall(2) or ipc(2), and its first argument. */

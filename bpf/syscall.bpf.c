@@ -10,6 +10,7 @@
  * A seccomp filter comes before sys_enter: a call that it answers itself has an exit and no entry.
  */
 #include "check.bpf.h"
+#include "io.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -93,16 +94,16 @@ static __always_inline void call_add(struct ev_syscall_calls *v, __u64 ns, bool 
 	}
 }
 
-static __always_inline void call_count(struct task_struct *t, const struct outcome *o)
+static __always_inline void call_count(const struct seen *who, const struct outcome *o)
 {
 	struct ev_syscall_calls *v;
-	struct call_key k = {};
+	struct call_key k;
 	__u32 zero = 0;
 
-	k.cgroup = current_cgroup_id();
-	k.tgid = bpf_get_current_pid_tgid() >> 32;
-	k.start = task_start(t) >> 10;
-	k.nr = o->sysnr | (task_in_setup(t) ? KEY_SETUP : 0) | (o->filtered ? KEY_FILTERED : 0);
+	k.cgroup = who->cgroup;
+	k.tgid = who->tgid;
+	k.start = who->start;
+	k.nr = o->sysnr | (who->setup ? KEY_SETUP : 0) | (o->filtered ? KEY_FILTERED : 0);
 	k.err = o->err;
 	v = bpf_map_lookup_elem(&syscall_calls, &k);
 	if (v) {
@@ -193,28 +194,26 @@ static __always_inline __u32 call_paths(__u32 nr)
 	return 0;
 }
 
-static __always_inline void call_trace(struct pt_regs *regs, const struct outcome *o)
+static __always_inline void call_trace(const struct sys_call *c, const struct outcome *o)
 {
 	struct scratch *s = ev_begin(EV_syscall_call, sizeof(struct ev_syscall_call));
 	struct ev_syscall_call *e;
-	struct sys_call c;
 	__u32 n = 0;
 
 	if (!s)
 		return;
 	e = (struct ev_syscall_call *)s->buf;
-	sys_read(&c, regs);
 	e->nr = e->args.nr = o->sysnr;
-	e->args.str_mask = call_paths(c.nr);
-	__builtin_memcpy(e->args.a, c.a, sizeof(c.a));
+	e->args.str_mask = call_paths(c->nr);
+	__builtin_memcpy(e->args.a, c->a, sizeof(c->a));
 #pragma unroll
 	for (int i = 0; i < 4;
 	     i++) { /* unrolled: clang's loop has two ways in, which 6.1 refuses */
 		if (e->args.str_mask >> i & 1 && n < 2) {
 			if (n == 0)
-				tail_ustr(s, &e->args.s[0], (void *)c.a[i]);
+				tail_ustr(s, &e->args.s[0], (void *)c->a[i]);
 			else
-				tail_ustr(s, &e->args.s[1], (void *)c.a[i]);
+				tail_ustr(s, &e->args.s[1], (void *)c->a[i]);
 			n++;
 		}
 	}
@@ -277,12 +276,14 @@ int BPF_PROG(syscall_enter, struct pt_regs *regs, long id)
 SEC("tp_btf/sys_exit")
 int BPF_PROG(syscall_exit, struct pt_regs *regs, long ret)
 {
-	struct outcome o = {};
+	struct seen *who = seen_watched();
 	struct task_struct *t;
 	__u32 tid, abi, what = 0;
+	struct outcome o = {};
+	struct sys_call c;
 	int nr;
 
-	if (!current_watched()) {
+	if (!who) {
 		/* every call on the host passes here: no more than one comparison for them */
 		if (sys_nr_direct(regs) == __NR_setns)
 			bpf_tail_call(ctx, &sys_progs, SYS_OUTSIDE * EV_NR_SYSCALLS + __NR_setns);
@@ -290,8 +291,8 @@ int BPF_PROG(syscall_exit, struct pt_regs *regs, long ret)
 	}
 	t = (struct task_struct *)bpf_get_current_task();
 	tid = bpf_get_current_pid_tgid();
-	nr = sys_nr(regs);
-	abi = sys_abi(t);
+	nr = sys_nr_direct(regs);
+	abi = sys_abi_current();
 	if (call_may_be_first(nr)) {
 		__u32 *first = bpf_map_lookup_elem(&syscall_first, &tid);
 
@@ -323,13 +324,31 @@ int BPF_PROG(syscall_exit, struct pt_regs *regs, long ret)
 	if (cfg.time_syscalls)
 		call_end(tid, !what, &o);
 	if (cfg.count_syscalls)
-		call_count(t, &o);
-	if (cfg.trace_syscalls)
-		call_trace(regs, &o);
+		call_count(who, &o);
+	if (cfg.trace_syscalls) {
+		sys_read(&c, regs);
+		call_trace(&c, &o);
+	}
 	if (cfg.join_checks && task_has_checks(tid))
 		checks_resolve(tid, o.sysnr, o.err);
 	if (nr >= 0 && nr < EV_NR_SYSCALLS)
 		bpf_tail_call(ctx, &sys_progs, nr);
+	return 0;
+}
+
+/* What the calls of io_shapes move, before those that account it. */
+SEC("tp_btf/sys_exit")
+int BPF_PROG(syscall_io, struct pt_regs *regs, long ret)
+{
+	struct io_now *now = io_now_get();
+	struct sys_call c;
+
+	if (!now)
+		return 0;
+	sys_read(&c, regs);
+	sys_demultiplex(&c);
+	io_ends(now, &c, ret);
+	io_next(ctx, now, EVS_syscall, IO_NOBODY);
 	return 0;
 }
 
@@ -372,6 +391,8 @@ int BPF_PROG(syscall_task_exit, struct task_struct *t)
 	__u32 abi, tid = bpf_get_current_pid_tgid();
 	struct outcome o = {};
 	struct pt_regs *regs;
+	struct seen who = {};
+	struct sys_call c;
 	bool exits;
 	int nr;
 
@@ -391,10 +412,13 @@ int BPF_PROG(syscall_task_exit, struct task_struct *t)
 	if (!exits)
 		return 0;
 	o.filtered = task_filtered(t);
+	seen_look(&who, t);
 	if (cfg.count_syscalls)
-		call_count(t, &o);
-	if (cfg.trace_syscalls)
-		call_trace(regs, &o);
+		call_count(&who, &o);
+	if (cfg.trace_syscalls) {
+		sys_read_image(&c, regs);
+		call_trace(&c, &o);
+	}
 	return 0;
 }
 

@@ -890,17 +890,19 @@ __inline_always void datagrams_add(struct ev_tcp_datagrams *to, const struct ev_
 
 __inline_always void datagrams_count(struct ev_tcp_datagrams *d, struct datagrams_key *k)
 {
-	struct task_struct *t = (struct task_struct *)bpf_get_current_task();
+	const struct seen *who = seen_caller();
 	struct ev_tcp_datagrams *have;
 
-	k->cgroup = current_cgroup_id();
-	k->tgid = bpf_get_current_pid_tgid() >> 32;
-	k->start = task_start(t) >> 10;
+	if (!who)
+		return;
+	k->cgroup = who->cgroup;
+	k->tgid = who->tgid;
+	k->start = who->start;
 	k->local_addr = d->local_addr;
 	k->peer_addr = d->peer_addr;
 	k->local_port = d->local_port;
 	k->peer_port = d->peer_port;
-	k->setup = task_in_setup(t);
+	k->setup = who->setup;
 	have = bpf_map_lookup_elem(&tcp_datagrams, k);
 	if (have) {
 		datagrams_add(have, d);
@@ -1015,7 +1017,7 @@ __inline_always void datagram_end(const struct sys_call *call, const struct io_e
 	if (end->class != IO_NET || (end->dir != IO_READ && end->dir != IO_WRITE) ||
 	    only_looks(call))
 		return;
-	sk = file_sock(end->file);
+	sk = file_sock((struct file *)end->file);
 	if (sock_protocol(sk) != IPPROTO_UDP)
 		return;
 	switch (call->nr) {
@@ -1043,14 +1045,15 @@ __inline_always void datagram_end(const struct sys_call *call, const struct io_e
 SEC("tp_btf/sys_exit")
 int BPF_PROG(tcp_io, struct pt_regs *regs, long ret)
 {
+	struct io_now *now = io_now_get();
 	struct sys_call call;
-	struct io_ends ends;
 
+	if (!now)
+		return 0;
 	sys_read(&call, regs);
 	sys_demultiplex(&call);
-	io_ends(&ends, &call, ret);
-	datagram_end(&call, &ends.end[0], ret);
-	datagram_end(&call, &ends.end[1], ret);
-	sys_next(ctx, EVS_tcp, call.nr);
+	datagram_end(&call, &now->end[0], ret);
+	datagram_end(&call, &now->end[1], ret);
+	io_next(ctx, now, EVS_tcp, IO_NET);
 	return 0;
 }

@@ -6,7 +6,6 @@
 #include "io.bpf.h"
 
 #define AF_UNIX	       1
-#define SOCK_STREAM    1
 #define SOCK_DGRAM     2
 #define SOCK_SEQPACKET 5
 #define SUN_PATH       2 /* struct sockaddr_un: offset of the name */

@@ -48,4 +48,15 @@ struct ev_cgroup {
 	__u64 created; /* CLOCK_REALTIME seconds are not to be had on 5.10: CLOCK_BOOTTIME, ns */
 };
 
+/* What both sides write while recording. */
+struct ev_state {
+	/*
+	 * Counts up whenever what was learnt about a task may have become wrong: it moved, left its
+	 * set-up phase, was freed (its address may be another's), or user space decided about its
+	 * container. See struct seen in bpf/sys.bpf.h.
+	 */
+	__u64 generation;
+	__u64 scanned; /* the processes that were there before are known */
+};
+
 #endif

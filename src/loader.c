@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
@@ -82,6 +83,7 @@ struct loader {
 	struct bpf_object *objects[NR_OBJECTS];
 	struct bpf_link *links[NR_HOOKS];
 	struct coverage coverage[NR_HOOKS];
+	struct ev_state *state; /* the map of that name */
 	char hook_names[NR_HOOKS][96];
 };
 
@@ -567,8 +569,25 @@ static void attach_one(struct loader *l, size_t i)
 	l->coverage[i].active = true;
 }
 
+static int map_state(struct loader *l)
+{
+	int fd = loader_map(l, "state");
+	void *at =
+		fd < 0 ? MAP_FAILED
+		       : mmap(NULL, sizeof(*l->state), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	if (at == MAP_FAILED)
+		return fd < 0 ? fd : -errno;
+	l->state = at;
+	return 0;
+}
+
 int loader_attach(struct loader *l)
 {
+	int err = map_state(l);
+
+	if (err)
+		return err;
 	chain_all(l);
 	map_compat(l);
 	map_multiplexed(l);
@@ -612,6 +631,8 @@ void loader_close(struct loader *l)
 	if (!l)
 		return;
 	loader_detach(l);
+	if (l->state)
+		munmap(l->state, sizeof(*l->state));
 	for (size_t i = 0; i < NR_OBJECTS; i++)
 		bpf_object__close(l->objects[i]);
 	btf__free(l->btf);
@@ -648,10 +669,24 @@ int loader_iterate(const struct loader *l, const char *program)
 	return fd;
 }
 
+static void state_changed(const struct loader *l)
+{
+	if (l->state)
+		__atomic_fetch_add(&l->state->generation, 1, __ATOMIC_SEQ_CST);
+}
+
 int loader_mark(const struct loader *l, __u64 cgroup, __u32 flags, __u64 created, bool add)
 {
 	struct ev_cgroup c = {.flags = flags, .created = created};
+	int err = bpf_map_update_elem(loader_map(l, "cgroups"), &cgroup, &c,
+				      add ? BPF_ANY : BPF_EXIST);
 
-	return bpf_map_update_elem(loader_map(l, "cgroups"), &cgroup, &c,
-				   add ? BPF_ANY : BPF_EXIST);
+	state_changed(l);
+	return err;
+}
+
+void loader_scanned(const struct loader *l)
+{
+	l->state->scanned = 1;
+	state_changed(l);
 }

@@ -48,5 +48,7 @@ int loader_iterate(const struct loader *l, const char *program);
  * of the others it has forgotten those that are gone, and is not to be reminded of them.
  */
 int loader_mark(const struct loader *l, __u64 cgroup, __u32 flags, __u64 created, bool add);
+/* The processes of the marked cgroups are known: whoever is not is on the way in. After loader_attach(). */
+void loader_scanned(const struct loader *l);
 
 #endif

@@ -496,6 +496,7 @@ int recorder_start(struct recorder *r)
 	container_table_each(r->containers, add_name, &there);
 	r->pipeline.learning = true;
 	source_iterate(r->source, "process_existing");
+	loader_scanned(r->loader);
 	process_table_each(r->pipeline.processes, read_args, NULL);
 	pipeline_settle(&r->pipeline);
 	container_table_each(r->containers, announce_existing, r);
