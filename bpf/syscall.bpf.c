@@ -355,12 +355,17 @@ int BPF_PROG(syscall_io, struct pt_regs *regs, long ret)
 SEC("tp_btf/task_newtask")
 int BPF_PROG(syscall_newtask, struct task_struct *child)
 {
-	__u32 tid = BPF_CORE_READ(child, pid), what = FIRST_FORK;
+	__u32 tid = BPF_CORE_READ(child, pid);
 	struct inflight none = {};
 
 	if (!cgroup_watched(task_cgroup_id(child)))
 		return 0;
+#if defined(__TARGET_ARCH_x86)
+	/* ret_from_fork() passes sys_exit there; on arm64 the child goes straight to user mode */
+	__u32 what = FIRST_FORK;
+
 	bpf_map_update_elem(&syscall_first, &tid, &what, BPF_ANY);
+#endif
 	if (cfg.time_syscalls)
 		bpf_map_update_elem(&syscall_inflight, &tid, &none, BPF_ANY);
 	return 0;
