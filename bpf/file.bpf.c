@@ -24,6 +24,10 @@ char LICENSE[] SEC("license") = "GPL";
 #ifndef __NR_fchmodat2 /* newer than the headers of Debian 12 */
 #define __NR_fchmodat2 452
 #endif
+#ifndef __NR_setxattrat
+#define __NR_setxattrat	   463
+#define __NR_removexattrat 466
+#endif
 #define AT_SYMLINK_NOFOLLOW   0x100
 #define AT_REMOVEDIR	      0x200
 #define AT_SYMLINK_FOLLOW     0x400
@@ -444,11 +448,12 @@ enum form {
 };
 
 static const volatile __u8 forms[EV_NR_SYSCALLS] = {
-	[__NR_mknodat] = BY_AT,	  [__NR_renameat] = BY_AT,	[__NR_renameat2] = BY_AT,
-	[__NR_unlinkat] = BY_AT,  [__NR_mkdirat] = BY_AT,	[__NR_linkat] = BY_AT,
-	[__NR_fchmodat] = BY_AT,  [__NR_fchownat] = BY_AT,	[__NR_open_tree] = BY_AT,
-	[__NR_fchmodat2] = BY_AT, [__NR_mount_setattr] = BY_AT, [__NR_fchmod] = BY_FD,
-	[__NR_fchown] = BY_FD,	  [__NR_ftruncate] = BY_FD,
+	[__NR_mknodat] = BY_AT,	     [__NR_renameat] = BY_AT,	   [__NR_renameat2] = BY_AT,
+	[__NR_unlinkat] = BY_AT,     [__NR_mkdirat] = BY_AT,	   [__NR_linkat] = BY_AT,
+	[__NR_fchmodat] = BY_AT,     [__NR_fchownat] = BY_AT,	   [__NR_open_tree] = BY_AT,
+	[__NR_fchmodat2] = BY_AT,    [__NR_mount_setattr] = BY_AT, [__NR_fchmod] = BY_FD,
+	[__NR_fchown] = BY_FD,	     [__NR_ftruncate] = BY_FD,	   [__NR_fsetxattr] = BY_FD,
+	[__NR_fremovexattr] = BY_FD, [__NR_setxattrat] = BY_AT,	   [__NR_removexattrat] = BY_AT,
 };
 
 struct target {
@@ -704,6 +709,55 @@ int BPF_PROG(file_chown, struct pt_regs *regs, long ret)
 #ifdef __NR_lchown
 		nofollow |= c.nr == __NR_lchown;
 #endif
+		target_fill(s, &t, nofollow ? 0 : PATH_FOLLOW);
+		ev_end(s, false);
+	}
+	sys_next(ctx, EVS_file, c.nr);
+	return 0;
+}
+
+/* struct xattr_args, which setxattrat(2) is given: include/uapi/linux/xattr.h, 6.13 */
+struct xattr_args {
+	__u64 value;
+	__u32 size, flags;
+};
+
+/* The name stands after the path, in setxattrat(2) and removexattrat(2) after the flags. */
+static __always_inline void xattr_fill(struct scratch *s, const struct target *t,
+				       const struct sys_call *c)
+{
+	struct ev_file_xattr *e = (struct ev_file_xattr *)s->buf;
+	struct xattr_args args = {};
+
+	e->removed = c->nr == __NR_removexattr || c->nr == __NR_lremovexattr ||
+		     c->nr == __NR_fremovexattr || c->nr == __NR_removexattrat;
+	if (c->nr == __NR_setxattrat) {
+		bpf_probe_read_user(&args, sizeof(args), (void *)c->a[4]);
+		e->size = args.size;
+	} else if (!e->removed) {
+		e->size = t->rest[2];
+	}
+	tail_ustr(s, &e->name, (void *)(t->form == BY_AT ? t->rest[1] : t->rest[0]));
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(file_xattr, struct pt_regs *regs, long ret)
+{
+	struct ev_file_xattr *e;
+	struct target t;
+	struct scratch *s;
+	struct sys_call c;
+	bool nofollow;
+
+	sys_read(&c, regs);
+	s = ev_begin(EV_file_xattr, sizeof(*e));
+	if (s) {
+		target_read(&t, &c);
+		e = (struct ev_file_xattr *)s->buf;
+		e->err = ERR(ret);
+		xattr_fill(s, &t, &c);
+		nofollow = c.nr == __NR_lsetxattr || c.nr == __NR_lremovexattr ||
+			   (t.form == BY_AT && t.rest[0] & AT_SYMLINK_NOFOLLOW);
 		target_fill(s, &t, nofollow ? 0 : PATH_FOLLOW);
 		ev_end(s, false);
 	}

@@ -45,6 +45,7 @@ static const struct {
 	[EV_file_symlink] = {report_change, false},
 	[EV_file_chmod] = {report_change, false},
 	[EV_file_chown] = {report_change, false},
+	[EV_file_xattr] = {report_change, false},
 	[EV_file_truncate] = {report_change, false},
 	[EV_file_mount] = {report_change, false},
 	[EV_file_umount] = {report_change, false},

@@ -18,9 +18,14 @@
 #include <sys/uio.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 #include "trigger.h"
 
+#ifndef SYS_setxattrat
+#define SYS_setxattrat	  463
+#define SYS_removexattrat 466
+#endif
 #ifndef SYS_fchmodat2
 #define SYS_fchmodat2 452
 #endif
@@ -718,6 +723,58 @@ static void run_chmod(int argc, char **argv)
 	close(fd);
 }
 
+static void xattr_fact(const char *name, const char *attribute, bool removed, int size, int ret)
+{
+	int err = ret ? errno : 0;
+
+	fact("file.xattr");
+	fact_str("file.path", below_base(name));
+	fact_str("file.xattr.name", attribute);
+	fact_bool("file.xattr.removed", removed);
+	fact_int("file.xattr.size", size);
+	fact_err(err);
+	fact_end();
+}
+
+static void xattr_at(int dir)
+{
+	struct {
+		unsigned long long value;
+		unsigned int size, flags;
+	} args = {(unsigned long long)"four", 4, 0};
+
+	xattr_fact("a", "trusted.at", false, 4,
+		   syscall(SYS_setxattrat, dir, "la", 0, "trusted.at", &args, sizeof(args)));
+	xattr_fact("a", "trusted.at", true, 0,
+		   syscall(SYS_removexattrat, dir, "a", AT_SYMLINK_NOFOLLOW, "trusted.at"));
+	close(dir);
+}
+
+/* Attributes that every file system here has: tmpfs takes no user.* before 6.6. */
+static void run_xattr(int argc, char **argv)
+{
+	int fd = made(below_base("a"), 1);
+
+	(void)argc;
+	(void)argv;
+	must(symlink("a", "la"));
+	xattr_fact("a", "trusted.one", false, 5, setxattr("a", "trusted.one", "value", 5, 0));
+	xattr_fact("a", "trusted.two", false, 0, setxattr("la", "trusted.two", "", 0, 0));
+	xattr_fact("la", "trusted.link", false, 1, lsetxattr("la", "trusted.link", "x", 1, 0));
+	xattr_fact("a", "trusted.fd", false, 3, fsetxattr(fd, "trusted.fd", "abc", 3, 0));
+	xattr_fact("a", "trusted.one", false, 2,
+		   setxattr("a", "trusted.one", "xx", 2, XATTR_CREATE));
+	xattr_fact("a", "trusted.one", true, 0, removexattr("a", "trusted.one"));
+	xattr_fact("a", "trusted.one", true, 0, removexattr("a", "trusted.one"));
+	xattr_fact("a", "trusted.two", true, 0, removexattr("la", "trusted.two"));
+	xattr_fact("la", "trusted.link", true, 0, lremovexattr("la", "trusted.link"));
+	xattr_fact("a", "trusted.fd", true, 0, fremovexattr(fd, "trusted.fd"));
+	xattr_fact("none", "user.x", false, 1, setxattr("none", "user.x", "x", 1, 0));
+	if (kernel_at_least(6, 13))
+		xattr_at(opened(".", O_RDONLY | O_DIRECTORY));
+	close(fd);
+}
+
 static void chown_fact(const char *name, int owner, int group, int ret)
 {
 	int err = ret ? errno : 0;
@@ -872,6 +929,7 @@ const struct trigger file_triggers[] = {
 	{"file.symlink", run_symlink, NULL, "symlink, symlinkat"},
 	{"file.chmod", run_chmod, NULL, "chmod, fchmod, fchmodat, fchmodat2"},
 	{"file.chown", run_chown, NULL, "chown, fchown, lchown, fchownat"},
+	{"file.xattr", run_xattr, NULL, "setxattr, lsetxattr, fsetxattr, removexattr and kin"},
 	{"file.truncate", run_truncate, NULL, "truncate, ftruncate"},
 	{"file.mount", run_mount, NULL, "mount, umount2, the new mount calls"},
 	{NULL, NULL, NULL, NULL},
