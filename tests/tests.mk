@@ -71,6 +71,10 @@ fuzz: $(FUZZERS) ## run the fuzzers; FUZZ_SECONDS=5 each
 bench-format: $(BUILD)/tests/bench/bench_format ## events a second that JSON, text and CSV take
 	$(Q)$<
 
+.PHONY: bench-start
+bench-start: all ## milliseconds from start to attached, and from SIGINT to a written report (root)
+	$(Q)$(PYTHON) tests/bench/start.py --ebpfmon ./$(EXE)
+
 .PHONY: format
 format: ## let clang-format have its way
 	clang-format -i $$(git ls-files '*.c' '*.h')
