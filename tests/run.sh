@@ -130,15 +130,28 @@ suite_live() {
 	summed live python3 tests/live/run.py --ebpfmon "${EBPFMON:-./ebpfmon}" ${LIVE_OPTIONS:-}
 }
 
-# the same live tests in virtual machines, on pure cgroup v2
+# in_vm KERNEL: the live tests in a virtual machine
+in_vm() {
+	# shellcheck disable=SC2086 # words
+	tests/vm/run.sh --kernel "$1" --share "$PWD" --timeout 1200 \
+		--env LIVE_SHARED=1 --env LIVE_START_TIMEOUT=90 --env LIVE_RUN_TIMEOUT=240 -- \
+		python3 tests/live/run.py --ebpfmon "$PWD/ebpfmon" --trigger "$PWD/$build/tests/trigger" \
+		${VM_OPTIONS:---runtime runc -k ^runc/(process|syscall|file|ipc|tcp)}
+}
+
+# the same live tests in virtual machines, on pure cgroup v2; emulation keeps one CPU busy for each
 suite_vm() {
-	local k
-	for k in ${KERNEL:-6.1 6.12}; do
-		# shellcheck disable=SC2086 # words
-		summed "vm-$k" tests/vm/run.sh --kernel "$k" --share "$PWD" --timeout 1200 \
-			--env LIVE_SHARED=1 --env LIVE_START_TIMEOUT=90 --env LIVE_RUN_TIMEOUT=240 -- \
-			python3 tests/live/run.py --ebpfmon "$PWD/ebpfmon" --trigger "$PWD/$build/tests/trigger" \
-			--runtime runc ${VM_OPTIONS:--k ^runc/(process|syscall|file|ipc|tcp)}
+	local k kernels
+	read -r -a kernels <<<"${KERNEL:-6.1 6.12}"
+	for k in "${kernels[@]}"; do
+		while [ "$(jobs -rp | wc -l)" -ge "$(nproc)" ]; do
+			wait -n
+		done
+		in_vm "$k" >"$logs/vm-$k.out" 2>&1 &
+	done
+	wait
+	for k in "${kernels[@]}"; do
+		summed "vm-$k" cat "$logs/vm-$k.out"
 	done
 }
 

@@ -8,7 +8,8 @@ import threading
 
 from compare import compare, host_pids
 from events import check_common, find_id, run_phase
-from lib import CONTAINERS, Recording, Skip, check, flatten, need_docker, ns_pids, remove_cgroup, wait_until
+from lib import (CONTAINERS, Recording, Skip, check, flatten, need_docker, ns_pids, record, remove_cgroup,
+                 wait_until)
 
 
 def of(events, name):
@@ -19,7 +20,7 @@ def of(events, name):
 def start_stop(setup, runtime):
     """container.start and container.stop, once each, with the exit code."""
     container = CONTAINERS[runtime](setup, ["/bin/trigger", "exit", "3"])
-    with Recording(setup, ["-c", container.name]) as recording, container:
+    with record(setup, container) as recording, container:
         check(container.wait() == 3, "the container did not end with 3: " + container.errors())
         recording.stop()
     events = recording.events()
@@ -38,7 +39,7 @@ def tree(setup, runtime):
     """Host pids as /proc has them, and the parents, while the processes are there."""
     container = CONTAINERS[runtime](setup, ["/bin/trigger", "-w", "process.tree"])
     ids = set() if runtime == "docker" else {container.name}
-    with Recording(setup, ["-c", container.name]) as recording, container:
+    with record(setup, container) as recording, container:
         container.wait_line(0)
         find_id(container, ids)
         init = container.init_pid()
@@ -79,11 +80,12 @@ def phases(setup, runtime):
 
 def two(setup, runtime):
     """Of two containers only the one asked for; with a glob both, each with its own."""
-    names = [setup.name() + "-a", setup.name() + "-b"]
+    pair = setup.name()
+    names = [pair + "-a", pair + "-b"]
     containers = [CONTAINERS[runtime](setup, ["/bin/sh", "-c", "echo x > /tmp/%s; cat /tmp/%s" % (n, n)],
                                       name=n) for n in names]
     with Recording(setup, ["-c", names[0], "-e", "file"]) as one, \
-            Recording(setup, ["-c", "ebpfmon-live-%d-*" % os.getpid(), "-e", "file"]) as both, \
+            Recording(setup, ["-c", pair + "-[ab]", "-e", "file"]) as both, \
             containers[0], containers[1]:
         for c in containers:
             check(c.wait() == 0, c.errors())
@@ -99,7 +101,7 @@ def two(setup, runtime):
 def exec_in(setup, runtime):
     """A command brought in by "exec" belongs to the container, and is of its run."""
     container = CONTAINERS[runtime](setup, ["/bin/trigger", "-w", "syscall.call"])
-    with Recording(setup, ["-c", container.name, "-e", "process,file.open"]) as recording, container:
+    with record(setup, container) as recording, container:
         container.wait_line(0)
         check(container.exec(["/bin/cat", "/etc/passwd"]).startswith("root"), "exec said something else")
         container.kill()
@@ -135,7 +137,7 @@ def tcp_peer(setup, runtime, family, address):
     thread.start()
     container = CONTAINERS[runtime](setup, ["/bin/trigger", "tcp.client", address, str(port), "1234567"],
                                     host_net=True)
-    with Recording(setup, ["-c", container.name, "-e", "tcp"]) as recording, container:
+    with record(setup, container) as recording, container:
         check(container.wait() == 0, container.errors())
         thread.join(10)
         recording.stop()
@@ -195,7 +197,7 @@ def new_parent(setup, runtime):
     parent = setup.name() + "-parent"
     container = CONTAINERS[runtime](setup, ["/bin/trigger", "file.rmdir"], cgroup_parent=parent)
     try:
-        with Recording(setup, ["-c", container.name]) as recording, container:
+        with record(setup, container) as recording, container:
             check(container.wait() == 0, container.errors())
             recording.stop()
     finally:

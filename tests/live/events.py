@@ -10,7 +10,7 @@ import re
 import subprocess
 
 from compare import compare
-from lib import (CONTAINERS, Failure, RUN_TIMEOUT, Recording, SharedRecording, Skip, check, need_docker, parse_events,
+from lib import (CONTAINERS, Failure, RUN_TIMEOUT, Recording, Skip, check, need_docker, parse_events, record,
                  wait_until)
 
 # Started before the recording: what was there already is what they are about.
@@ -74,10 +74,10 @@ def by_container(setup, runtime, trigger):
     argv = ["/bin/trigger", "-w", trigger]	# it waits, so that Docker can be asked for the id
     container = CONTAINERS[runtime](setup, argv)
     ids = {container.name} if runtime != "docker" else set()
-    if os.environ.get("LIVE_SHARED") and not early and not hold and not options_of(trigger):
-        recording = SharedRecording(setup, container)
+    if early or hold:
+        recording = Recording(setup, ["--container", container.name])
     else:
-        recording = Recording(setup, ["--container", container.name] + options_of(trigger))
+        recording = record(setup, container, options_of(trigger))
     if early:
         with container:
             container.wait_line(0)

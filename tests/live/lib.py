@@ -4,8 +4,10 @@
 Nothing here uses what was not started here, and everything that is started is ended by its pid.
 """
 import atexit
+import collections
 import contextlib
 import glob
+import itertools
 import json
 import os
 import re
@@ -13,6 +15,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -75,14 +78,14 @@ class Setup:
         self.ebpfmon = os.path.abspath(ebpfmon)
         self.trigger = trigger or build_trigger(self.dir)
         self.rootfs = make_rootfs(os.path.join(self.dir, "rootfs"), self.trigger)
-        self.serial = 0
+        self.serial = itertools.count(1)
         os.makedirs(os.path.join(v2_root(), "ebpfmon-live"), exist_ok=True)
         self.docker = None
+        self.lock = threading.Lock()
 
     def name(self):
         """A container name not used before."""
-        self.serial += 1
-        return "ebpfmon-live-%d-%d" % (os.getpid(), self.serial)
+        return "ebpfmon-live-%d-%d" % (os.getpid(), next(self.serial))
 
     def subdir(self, name):
         """A new directory for one test."""
@@ -160,19 +163,51 @@ class SharedRecording:
 
     SWEEP = 2.5		# seconds: ebpfmon sweeps once a second
     all = None		# the one Recording
+    lock = threading.Lock()
+    lines = collections.defaultdict(list)	# by the container's name, which each of them holds
+    unnamed = []
+    rest = b""		# of a line that is not whole yet
+    file = None
 
     def __init__(self, setup, container):
         self.name = container.name
-        if SharedRecording.all is None:
-            pattern = "ebpfmon-live-%d-*" % os.getpid()
-            SharedRecording.all = Recording(setup, ["-c", pattern], output=os.path.join(setup.dir, "shared.jsonl"))
-            SharedRecording.all.__enter__()
-            atexit.register(SharedRecording.end)
+        with SharedRecording.lock:
+            if SharedRecording.all is None:
+                SharedRecording.begin(setup)
+
+    @staticmethod
+    def begin(setup):
+        """With the first test that wants it."""
+        output = os.path.join(setup.dir, "shared.jsonl")
+        every = Recording(setup, ["-c", "ebpfmon-live-%d-*" % os.getpid(), "--buffer", "64M"], output=output)
+        every.__enter__()
+        SharedRecording.file = open(output, "rb")
+        SharedRecording.all = every
+        atexit.register(every.__exit__)
+
+    @staticmethod
+    def read():
+        """Takes what ebpfmon has written since, each line to those whose names are in it."""
+        cls = SharedRecording
+        with cls.lock:
+            *whole, cls.rest = (cls.rest + cls.file.read()).split(b"\n")
+            for line in whole:
+                names = set(re.findall(rb"ebpfmon-live-%d-\d+(?:-\w+)?" % os.getpid(), line))
+                for name in names:
+                    cls.lines[name.decode()].append(line)
+                if not names:
+                    cls.unnamed.append(line)
 
     @staticmethod
     def end():
-        """With the whole run."""
-        SharedRecording.all.__exit__()
+        """With the whole run: it must have gone well, too."""
+        code = SharedRecording.all.stop()
+        SharedRecording.read()
+        said = SharedRecording.all.said()
+        check(code == 0, "ebpfmon ended with %d:\n%s" % (code, said))
+        check("lost:" not in said and "malformed" not in said, "not all arrived:\n%s" % said)
+        check(not SharedRecording.unnamed, "%d events of no container that was started, as: %r" %
+              (len(SharedRecording.unnamed), SharedRecording.unnamed[:3]))
 
     def __enter__(self):
         return self
@@ -184,20 +219,28 @@ class SharedRecording:
         """What ebpfmon wrote to stderr, of whatever container."""
         return SharedRecording.all.said()
 
+    def own_lines(self):
+        """The lines so far in which this container's name is."""
+        self.read()
+        return list(SharedRecording.lines[self.name])
+
     def events(self):
-        """Those of this container, from the lines that are whole already."""
-        copy = SharedRecording.all.output + ".copy"
-        with open(SharedRecording.all.output, "rb") as f, open(copy, "wb") as to:
-            data = f.read()
-            to.write(data[:data.rfind(b"\n") + 1])
-        return [e for e in parse_events(copy) if e.get("container.name") == self.name]
+        """Those of this container so far."""
+        return [e for e in map(parse_event, self.own_lines()) if e.get("container.name") == self.name]
 
     def stop(self):
         """Waits until everything of the container must have come."""
-        wait_until(lambda: any(e["event"] == "container.stop" for e in self.events()), RUN_TIMEOUT,
+        wait_until(lambda: any(b'"container.stop"' in line for line in self.own_lines()), RUN_TIMEOUT,
                    "%s to stop; ebpfmon said:\n%s" % (self.name, self.said()))
         time.sleep(self.SWEEP)
         return 0
+
+
+def record(setup, container, args=()):
+    """A recording of the container: of its own, or the run's, if nothing special is asked for."""
+    if os.environ.get("LIVE_SHARED") and not args:
+        return SharedRecording(setup, container)
+    return Recording(setup, ["-c", container.name] + list(args))
 
 
 class Recording:
@@ -254,14 +297,16 @@ class Recording:
 
 def parse_events(path):
     """The events of a file of JSON lines."""
-    events = []
     with open(path, "rb") as f:
-        for number, line in enumerate(f, 1):
-            try:
-                events.append(flatten(json.loads(line.decode("utf-8"))))
-            except ValueError as e:
-                raise Failure("%s line %d is not JSON in UTF-8: %s: %r" % (path, number, e, line[:300]))
-    return events
+        return [parse_event(line) for line in f]
+
+
+def parse_event(line):
+    """One line."""
+    try:
+        return flatten(json.loads(line.decode("utf-8")))
+    except ValueError as e:
+        raise Failure("not JSON in UTF-8: %s: %r" % (e, line[:300]))
 
 
 def flatten(value, prefix=""):
@@ -448,7 +493,7 @@ class Docker:
              "--storage-driver", "vfs", "--add-runtime", "plain=/usr/sbin/runc"],
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, start_new_session=True)
         try:
-            wait_until(self.answers, 60, "dockerd to answer")
+            wait_until(self.answers, 2 * START_TIMEOUT, "dockerd to answer")
             self.import_rootfs(setup.rootfs)
         except Failure as e:
             self.close()
@@ -500,8 +545,7 @@ class DockerContainer(Container):
 
     def start(self):
         """Runs it in the foreground."""
-        if not self.setup.docker:
-            self.setup.docker = Docker(self.setup)
+        need_docker(self.setup)
         self.docker = self.setup.docker
         network = "host" if self.options.get("host_net") else "none"
         ipv6 = [] if network == "host" else [a for i in ("all", "default", "lo") for a in (
@@ -539,8 +583,9 @@ CONTAINERS = {"runc": RuncContainer, "docker": DockerContainer}
 
 def need_docker(setup):
     """Starts the daemon outside of any recording, or skips."""
-    if not setup.docker:
-        setup.docker = Docker(setup)
+    with setup.lock:
+        if not setup.docker:
+            setup.docker = Docker(setup)
 
 
 def ns_pids(cgroup_of_pid):

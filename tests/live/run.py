@@ -6,6 +6,7 @@ Needs root. Each failing test shows what was expected and what ebpfmon said; eac
 why. The last line is "N passed, N failed, N skipped"; the exit code is 1 if a test failed.
 """
 import argparse
+import concurrent.futures
 import os
 import re
 import sys
@@ -21,7 +22,7 @@ import harness	# noqa: E402
 import identity	# noqa: E402
 import swarm	# noqa: E402
 import truth	# noqa: E402
-from lib import Failure, Setup, Skip, TOP	# noqa: E402
+from lib import Failure, Setup, SharedRecording, Skip, TOP	# noqa: E402
 
 
 def parse_arguments():
@@ -31,6 +32,7 @@ def parse_arguments():
     p.add_argument("--trigger", help="the trigger program, if it is not to be built")
     p.add_argument("--runtime", default="run,runc,docker", help="which of run, runc, docker; by comma")
     p.add_argument("-k", metavar="PATTERN", default="", help="only tests whose name this is found in (re)")
+    p.add_argument("-j", metavar="N", type=int, default=1, help="so many tests at once; default 1")
     p.add_argument("-x", action="store_true", help="end at the first failure")
     p.add_argument("--list", action="store_true", help="say the names and end")
     p.add_argument("--harness", action="store_true",
@@ -50,12 +52,32 @@ def run_one(name, function):
         word, text = "failed", str(e)
     except Exception:	# pylint: disable=broad-except
         word, text = "failed", traceback.format_exc()
-    print("%-7s %s (%.1f s)%s" % (word, name, time.monotonic() - begin,
-                                  ": " + text.strip().split("\n")[0] if word == "skipped" else ""))
+    lines = ["%-7s %s (%.1f s)%s" % (word, name, time.monotonic() - begin,
+                                     ": " + text.strip().split("\n")[0] if word == "skipped" else "")]
     if word == "failed":
-        print("  " + text.strip().replace("\n", "\n  "))
+        lines.append("  " + text.strip().replace("\n", "\n  "))
+    sys.stdout.write("\n".join(lines) + "\n")	# at once: others write as well
     sys.stdout.flush()
     return word
+
+
+def run_all(tests, jobs, stop_at_failure):
+    """Runs them, @jobs at a time; returns how many ended how."""
+    numbers = {"passed": 0, "failed": 0, "skipped": 0}
+
+    def run(test):
+        if not (stop_at_failure and numbers["failed"]):
+            return run_one(*test)
+        return None
+    if jobs > 1:	# those of real programs take longest
+        tests.sort(key=lambda t: "/truth." not in t[0])
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        for done in concurrent.futures.as_completed([pool.submit(run, t) for t in tests]):
+            if done.result():
+                numbers[done.result()] += 1
+    if SharedRecording.all:
+        numbers[run_one("shared recording", SharedRecording.end)] += 1
+    return numbers
 
 
 def all_tests(setup, args):
@@ -76,19 +98,15 @@ def main():
     if not args.harness and not args.list and not os.access(args.ebpfmon, os.X_OK):
         sys.exit("%s is not there: build it first, or say --ebpfmon" % args.ebpfmon)
     setup = Setup(args.ebpfmon, args.trigger)
-    numbers = {"passed": 0, "failed": 0, "skipped": 0}
     try:
-        for name, function in all_tests(setup, args):
-            if args.list:
-                print(name)
-                continue
-            numbers[run_one(name, function)] += 1
-            if args.x and numbers["failed"]:
-                break
+        tests = all_tests(setup, args)
+        if args.list:
+            print("\n".join(name for name, _ in tests))
+            return 0
+        numbers = run_all(tests, args.j, args.x)
     finally:
         setup.close()
-    if not args.list:
-        print("%(passed)d passed, %(failed)d failed, %(skipped)d skipped" % numbers)
+    print("%(passed)d passed, %(failed)d failed, %(skipped)d skipped" % numbers)
     return 1 if numbers["failed"] else 0
 
 

@@ -14,7 +14,7 @@ import subprocess
 import strace
 from compare import event_bytes
 from events import check_common, run_phase
-from lib import CONTAINERS, Failure, Recording, Skip, check, read_text, wait_until
+from lib import CONTAINERS, Failure, RUN_TIMEOUT, Skip, check, read_text, record, wait_until
 
 # name: (programs needed, script); $PORT is a free port. All work is done in /work, a tmpfs.
 PROGRAMS = {
@@ -131,7 +131,7 @@ class Strace:
 
     def calls(self):
         """What all but the first process did, once strace has ended."""
-        self.process.wait(30)
+        self.process.wait(RUN_TIMEOUT)
         self.err.close()
         with open(self.output, errors="surrogateescape") as f:
             calls = strace.parse(f)
@@ -144,7 +144,7 @@ class Strace:
             self.process.wait()
 
 
-def record(setup, name):
+def both_accounts(setup, name):
     """Runs the program under both; returns strace's calls and ebpfmon's events."""
     programs, script = PROGRAMS[name]
     need(programs)
@@ -152,11 +152,11 @@ def record(setup, name):
         setup, ["/trigger/trigger", "start", "/bin/sh", "-c", "exec > stdout 2> stderr\n" + script],
         rootfs=host_rootfs(setup), host_net=True, mounts=[bind("/usr"), bind("/etc")], readonly=False,
         env=["PORT=%d" % free_port()])
-    with Recording(setup, ["-c", container.name]) as recording, container:
+    with record(setup, container) as recording, container:
         container.wait_line(0)
         tracer = Strace(setup, container.init_pid(), container.name)
         try:
-            wait_until(tracer.attached, 20, "strace to attach")
+            wait_until(tracer.attached, RUN_TIMEOUT, "strace to attach")
             container.go()
             container.wait()
             code = recording.stop()
@@ -278,7 +278,7 @@ def compare_processes(calls, events):
 
 def truth(setup, name):
     """The whole comparison for one program."""
-    calls, events = record(setup, name)
+    calls, events = both_accounts(setup, name)
     problems = []
     for what in (compare_counts, compare_processes, compare_opens, compare_files, compare_tcp):
         problems += what(calls, events)
@@ -348,7 +348,7 @@ def program_traced(setup, name):
         container.wait_line(0)
         tracer = Strace(setup, container.init_pid(), container.name)
         try:
-            wait_until(tracer.attached, 20, "strace to attach")
+            wait_until(tracer.attached, RUN_TIMEOUT, "strace to attach")
             container.go()
             code = container.wait()
             calls = tracer.calls()
