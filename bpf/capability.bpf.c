@@ -101,16 +101,6 @@ static __always_inline void check_begin(const struct cred *cred, struct user_nam
 	check_keep(&c, nr);
 }
 
-/* The native number of the call that the current task is in; negative: in none. */
-static __always_inline int current_call(void)
-{
-	struct task_struct *t = (struct task_struct *)bpf_get_current_task();
-	struct pt_regs *regs = task_regs(t);
-	int nr = regs ? sys_nr(regs) : -1;
-
-	return nr < 0 ? nr : (int)sys_native(sys_abi(t), nr);
-}
-
 SEC("tp_btf/cap_capable")
 int BPF_PROG(capability_check, const struct cred *cred, struct user_namespace *target,
 	     const struct user_namespace *capable, int cap, int ret)

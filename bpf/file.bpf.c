@@ -2,9 +2,11 @@
 /*
  * Files: opening, reading and writing, and changes to the tree. All at the exit of system calls:
  * a call that leaves a descriptor is told from the kernel's own file, the others from their
- * arguments (PATH_ARGUMENT) and the directory that these are relative to.
+ * arguments (PATH_ARGUMENT) and the directory that these are relative to, or, where there are
+ * kprobes, from what the kernel found during the call (PATH_IN_CALL).
  */
 #include "io.bpf.h"
+#include "resolved.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -20,13 +22,6 @@ char LICENSE[] SEC("license") = "GPL";
 #elif defined(__TARGET_ARCH_arm64)
 #define O_LARGEFILE 0400000
 #define O_NOFOLLOW  0100000
-#endif
-#ifndef __NR_fchmodat2 /* newer than the headers of Debian 12 */
-#define __NR_fchmodat2 452
-#endif
-#ifndef __NR_setxattrat
-#define __NR_setxattrat	   463
-#define __NR_removexattrat 466
 #endif
 #define AT_SYMLINK_NOFOLLOW   0x100
 #define AT_REMOVEDIR	      0x200
@@ -440,70 +435,112 @@ int BPF_PROG(file_open, struct pt_regs *regs, long ret)
 
 /* ---- changes to the tree ---- */
 
-/* How a call names its file, and where its other arguments begin. */
-enum form {
-	BY_PATH, /* path, ... */
-	BY_AT, /* directory, path, ... */
-	BY_FD, /* descriptor, ... */
-};
-
-static const volatile __u8 forms[EV_NR_SYSCALLS] = {
-	[__NR_mknodat] = BY_AT,	     [__NR_renameat] = BY_AT,	   [__NR_renameat2] = BY_AT,
-	[__NR_unlinkat] = BY_AT,     [__NR_mkdirat] = BY_AT,	   [__NR_linkat] = BY_AT,
-	[__NR_fchmodat] = BY_AT,     [__NR_fchownat] = BY_AT,	   [__NR_open_tree] = BY_AT,
-	[__NR_fchmodat2] = BY_AT,    [__NR_mount_setattr] = BY_AT, [__NR_fchmod] = BY_FD,
-	[__NR_fchown] = BY_FD,	     [__NR_ftruncate] = BY_FD,	   [__NR_fsetxattr] = BY_FD,
-	[__NR_fremovexattr] = BY_FD, [__NR_setxattrat] = BY_AT,	   [__NR_removexattrat] = BY_AT,
-};
-
-struct target {
+/* A call that changes the tree, at its exit. */
+struct change {
+	struct sys_call call;
+	struct scratch *s; /* NULL: nobody wants it */
+	/* its arguments; not of calls that are BY_OTHER */
 	__u32 form;
 	int fd; /* of the file, or of the directory */
 	const void *path;
 	__u64 rest[3]; /* the arguments after that */
 };
 
-static __always_inline void target_read(struct target *t, const struct sys_call *c)
+static __always_inline void change_read(struct change *c, struct pt_regs *regs)
 {
-	__u32 nr = c->nr;
+	const __u64 *a = c->call.a;
 	bool at;
 
-	t->form = BY_PATH;
-	if (nr < EV_NR_SYSCALLS) {
-		bound(nr, EV_NR_SYSCALLS - 1);
-		t->form = forms[nr];
-	}
-	at = t->form == BY_AT;
-	t->fd = t->form == BY_PATH ? EV_AT_FDCWD : (int)c->a[0];
-	t->path = (void *)(at ? c->a[1] : c->a[0]);
-	t->rest[0] = at ? c->a[2] : c->a[1];
-	t->rest[1] = at ? c->a[3] : c->a[2];
-	t->rest[2] = at ? c->a[4] : c->a[3];
+	sys_read(&c->call, regs);
+	c->form = call_form(c->call.nr);
+	at = c->form == BY_AT;
+	c->fd = at || c->form == BY_FD ? (int)a[0] : EV_AT_FDCWD;
+	c->path = (void *)(at ? a[1] : a[0]);
+	c->rest[0] = at ? a[2] : a[1];
+	c->rest[1] = at ? a[3] : a[2];
+	c->rest[2] = at ? a[4] : a[3];
+}
+
+/* The event to be filled, or NULL. Either way change_end() comes last. */
+static __always_inline void *change_begin(struct change *c, struct pt_regs *regs, __u32 type,
+					  __u32 size)
+{
+	change_read(c, regs);
+	c->s = ev_begin(type, size);
+	return c->s ? c->s->buf : NULL;
+}
+
+static __always_inline int change_end(void *ctx, const struct change *c)
+{
+	if (c->s)
+		ev_end(c->s, false);
+	resolved_forget(FIRST_PATH);
+	resolved_forget(SECOND_PATH);
+	sys_next(ctx, EVS_file, c->call.nr);
+	return 0;
 }
 
 /* AT_EMPTY_PATH: the descriptor itself is meant. (Without that flag the call fails.) */
-static __always_inline bool target_is_fd(const struct target *t)
+static __always_inline bool change_is_of_fd(const struct change *c)
 {
 	char first = 0;
 
-	if (t->form != BY_AT || t->fd < 0)
-		return t->form == BY_FD;
-	return !t->path || (bpf_probe_read_user(&first, 1, t->path) == 0 && !first);
+	if (c->form != BY_AT || c->fd < 0)
+		return c->form == BY_FD;
+	return !c->path || (bpf_probe_read_user(&first, 1, c->path) == 0 && !first);
+}
+
+/* The file that the call was about, as the hooks saw it; false: they did not. */
+static __always_inline bool resolved_fill(const struct change *c)
+{
+	struct file_id *id = (struct file_id *)c->s->buf;
+	struct resolved *r = resolved_find(FIRST_PATH, c->call.nr);
+
+	if (!r)
+		return false;
+	id->mount_id = r->mount_id;
+	id->fs = r->fs;
+	id->dev = r->dev;
+	id->ino = r->ino;
+	id->path_flags = tail_resolved(c->s, &id->path, r);
+	id->mount.off = id->path.off;
+	id->mount.len = r->mount_len;
+	return true;
 }
 
 /* @follow: PATH_FOLLOW when the call follows a symbolic link at the end of the path. */
-static __always_inline void target_fill(struct scratch *s, const struct target *t, __u32 follow)
+static __always_inline void path_fill(const struct change *c, int dirfd, const void *path,
+				      __u32 follow)
 {
-	struct file_id *id = (struct file_id *)s->buf;
+	struct file_id *id = (struct file_id *)c->s->buf;
+
+	if (!resolved_fill(c))
+		id->path_flags = tail_path_at(c->s, &id->path, dirfd, path) | follow;
+}
+
+/* The file of a call that is not BY_OTHER. */
+static __always_inline void file_fill(const struct change *c, __u32 follow)
+{
 	struct file *f;
 
-	if (target_is_fd(t)) {
-		f = fd_file(t->fd);
-		if (f)
-			file_id_fill(s, f);
+	if (!change_is_of_fd(c)) {
+		path_fill(c, c->fd, c->path, follow);
 		return;
 	}
-	id->path_flags = tail_path_at(s, &id->path, t->fd, t->path) | follow;
+	f = fd_file(c->fd);
+	if (f)
+		file_id_fill(c->s, f);
+}
+
+/* The second name of rename and link: rest[0] is the path, or its directory and rest[1] the path. */
+static __always_inline __u32 second_path(const struct change *c, struct ev_ref *ref)
+{
+	struct resolved *r = resolved_find(SECOND_PATH, c->call.nr);
+	bool at = c->form == BY_AT;
+
+	return r ? tail_resolved(c->s, ref, r)
+		 : tail_path_at(c->s, ref, at ? (int)c->rest[0] : EV_AT_FDCWD,
+				(void *)(at ? c->rest[1] : c->rest[0]));
 }
 
 #define ERR(ret) ((ret) < 0 ? -(ret) : 0)
@@ -513,207 +550,149 @@ int BPF_PROG(file_create, struct pt_regs *regs, long ret)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	struct ev_file_create *e;
-	struct target t;
-	struct scratch *s;
-	struct sys_call c;
+	struct change c;
 
-	sys_read(&c, regs);
-	s = ev_begin(EV_file_create, sizeof(*e));
-	if (s) {
-		target_read(&t, &c);
-		e = (struct ev_file_create *)s->buf;
-		e->kind = t.rest[0] & S_IFMT ? mode_kind(t.rest[0]) : FILEKIND_REGULAR;
-		e->mode = t.rest[0] & 07777 & ~BPF_CORE_READ(task, fs, umask);
+	e = change_begin(&c, regs, EV_file_create, sizeof(*e));
+	if (e) {
+		e->kind = c.rest[0] & S_IFMT ? mode_kind(c.rest[0]) : FILEKIND_REGULAR;
+		e->mode = c.rest[0] & 07777 & ~BPF_CORE_READ(task, fs, umask);
 		e->err = ERR(ret);
-		target_fill(s, &t, 0);
-		ev_end(s, false);
+		file_fill(&c, 0);
 	}
-	sys_next(ctx, EVS_file, c.nr);
-	return 0;
-}
-
-/* The second name of rename and link: rest[0] is the path, or its directory and rest[1] the path. */
-static __always_inline __u32 second_path(struct scratch *s, struct ev_ref *ref,
-					 const struct target *t)
-{
-	bool at = t->form == BY_AT;
-
-	return tail_path_at(s, ref, at ? (int)t->rest[0] : EV_AT_FDCWD,
-			    (void *)(at ? t->rest[1] : t->rest[0]));
+	return change_end(ctx, &c);
 }
 
 SEC("tp_btf/sys_exit")
 int BPF_PROG(file_rename, struct pt_regs *regs, long ret)
 {
 	struct ev_file_rename *e;
-	struct target t;
-	struct scratch *s;
-	struct sys_call c;
+	struct change c;
 
-	sys_read(&c, regs);
-	s = ev_begin(EV_file_rename, sizeof(*e));
-	if (s) {
-		target_read(&t, &c);
-		e = (struct ev_file_rename *)s->buf;
-		e->flags = c.nr == __NR_renameat2 ? t.rest[2] : 0;
+	e = change_begin(&c, regs, EV_file_rename, sizeof(*e));
+	if (e) {
+		e->flags = c.call.nr == __NR_renameat2 ? c.rest[2] : 0;
 		e->err = ERR(ret);
-		target_fill(s, &t, 0);
-		e->target_flags = second_path(s, &e->target, &t);
-		ev_end(s, false);
+		file_fill(&c, 0);
+		e->target_flags = second_path(&c, &e->target);
 	}
-	sys_next(ctx, EVS_file, c.nr);
-	return 0;
+	return change_end(ctx, &c);
 }
 
 SEC("tp_btf/sys_exit")
 int BPF_PROG(file_link, struct pt_regs *regs, long ret)
 {
 	struct ev_file_link *e;
-	struct target t;
-	struct scratch *s;
-	struct sys_call c;
-	__u32 follow;
+	struct change c;
 
-	sys_read(&c, regs);
-	s = ev_begin(EV_file_link, sizeof(*e));
-	if (s) {
-		target_read(&t, &c);
-		e = (struct ev_file_link *)s->buf;
+	e = change_begin(&c, regs, EV_file_link, sizeof(*e));
+	if (e) {
 		e->err = ERR(ret);
-		follow = t.form == BY_AT && t.rest[2] & AT_SYMLINK_FOLLOW ? PATH_FOLLOW : 0;
-		target_fill(s, &t, follow);
-		e->target_flags = second_path(s, &e->target, &t);
-		ev_end(s, false);
+		file_fill(&c, c.form == BY_AT && c.rest[2] & AT_SYMLINK_FOLLOW ? PATH_FOLLOW : 0);
+		e->target_flags = second_path(&c, &e->target);
 	}
-	sys_next(ctx, EVS_file, c.nr);
-	return 0;
+	return change_end(ctx, &c);
 }
 
 /* unlink, rmdir, and unlinkat, which is both: the records are alike. */
 _Static_assert(sizeof(struct ev_file_unlink) == sizeof(struct ev_file_rmdir),
 	       "one program makes both");
 
+static __always_inline bool removes_directory(struct pt_regs *regs)
+{
+	struct sys_call c;
+
+	sys_read(&c, regs);
+#ifdef __NR_rmdir
+	if (c.nr == __NR_rmdir)
+		return true;
+#endif
+	return c.nr == __NR_unlinkat && c.a[2] & AT_REMOVEDIR;
+}
+
 SEC("tp_btf/sys_exit")
 int BPF_PROG(file_unlink, struct pt_regs *regs, long ret)
 {
+	__u32 type = removes_directory(regs) ? EV_file_rmdir : EV_file_unlink;
 	struct ev_file_unlink *e;
-	struct target t;
-	struct scratch *s;
-	struct sys_call c;
-	bool dir;
+	struct change c;
 
-	sys_read(&c, regs);
-	target_read(&t, &c);
-	dir = t.form == BY_AT && t.rest[0] & AT_REMOVEDIR;
-#ifdef __NR_rmdir
-	dir |= c.nr == __NR_rmdir;
-#endif
-	s = ev_begin(dir ? EV_file_rmdir : EV_file_unlink, sizeof(*e));
-	if (s) {
-		e = (struct ev_file_unlink *)s->buf;
+	e = change_begin(&c, regs, type, sizeof(*e));
+	if (e) {
 		e->err = ERR(ret);
-		target_fill(s, &t, 0);
-		ev_end(s, false);
+		file_fill(&c, 0);
 	}
-	sys_next(ctx, EVS_file, c.nr);
-	return 0;
+	return change_end(ctx, &c);
 }
 
 SEC("tp_btf/sys_exit")
 int BPF_PROG(file_mkdir, struct pt_regs *regs, long ret)
 {
 	struct ev_file_mkdir *e;
-	struct target t;
-	struct scratch *s;
-	struct sys_call c;
+	struct change c;
 
-	sys_read(&c, regs);
-	s = ev_begin(EV_file_mkdir, sizeof(*e));
-	if (s) {
-		target_read(&t, &c);
-		e = (struct ev_file_mkdir *)s->buf;
-		e->mode = t.rest[0] & 07777;
+	e = change_begin(&c, regs, EV_file_mkdir, sizeof(*e));
+	if (e) {
+		e->mode = c.rest[0] & 07777;
 		e->err = ERR(ret);
-		target_fill(s, &t, 0);
-		ev_end(s, false);
+		file_fill(&c, 0);
 	}
-	sys_next(ctx, EVS_file, c.nr);
-	return 0;
+	return change_end(ctx, &c);
 }
 
 SEC("tp_btf/sys_exit")
 int BPF_PROG(file_symlink, struct pt_regs *regs, long ret)
 {
 	struct ev_file_symlink *e;
-	struct scratch *s;
-	struct sys_call c;
+	struct change c;
+	const __u64 *a = c.call.a;
 	bool at;
 
-	sys_read(&c, regs);
-	s = ev_begin(EV_file_symlink, sizeof(*e));
-	if (s) {
-		e = (struct ev_file_symlink *)s->buf;
+	e = change_begin(&c, regs, EV_file_symlink, sizeof(*e));
+	if (e) {
+		at = c.call.nr == __NR_symlinkat;
 		e->err = ERR(ret);
-		at = c.nr == __NR_symlinkat;
-		tail_ustr(s, &e->content, (void *)c.a[0]);
-		e->path_flags = tail_path_at(s, &e->path, at ? (int)c.a[1] : EV_AT_FDCWD,
-					     (void *)(at ? c.a[2] : c.a[1]));
-		ev_end(s, false);
+		tail_ustr(c.s, &e->content, (void *)a[0]);
+		path_fill(&c, at ? (int)a[1] : EV_AT_FDCWD, (void *)(at ? a[2] : a[1]), 0);
 	}
-	sys_next(ctx, EVS_file, c.nr);
-	return 0;
+	return change_end(ctx, &c);
 }
 
 SEC("tp_btf/sys_exit")
 int BPF_PROG(file_chmod, struct pt_regs *regs, long ret)
 {
 	struct ev_file_chmod *e;
-	struct target t;
-	struct scratch *s;
-	struct sys_call c;
+	struct change c;
 	bool nofollow;
 
-	sys_read(&c, regs);
-	s = ev_begin(EV_file_chmod, sizeof(*e));
-	if (s) {
-		target_read(&t, &c);
-		e = (struct ev_file_chmod *)s->buf;
-		e->mode = t.rest[0] & 07777;
+	e = change_begin(&c, regs, EV_file_chmod, sizeof(*e));
+	if (e) {
+		e->mode = c.rest[0] & 07777;
 		e->err = ERR(ret);
-		nofollow = c.nr == __NR_fchmodat2 && t.rest[1] & AT_SYMLINK_NOFOLLOW;
-		target_fill(s, &t, nofollow ? 0 : PATH_FOLLOW);
-		ev_end(s, false);
+		nofollow = c.call.nr == __NR_fchmodat2 && c.rest[1] & AT_SYMLINK_NOFOLLOW;
+		file_fill(&c, nofollow ? 0 : PATH_FOLLOW);
 	}
-	sys_next(ctx, EVS_file, c.nr);
-	return 0;
+	return change_end(ctx, &c);
 }
 
 SEC("tp_btf/sys_exit")
 int BPF_PROG(file_chown, struct pt_regs *regs, long ret)
 {
 	struct ev_file_chown *e;
-	struct target t;
-	struct scratch *s;
-	struct sys_call c;
+	struct change c;
 	bool nofollow;
 
-	sys_read(&c, regs);
-	s = ev_begin(EV_file_chown, sizeof(*e));
-	if (s) {
-		target_read(&t, &c);
-		e = (struct ev_file_chown *)s->buf;
-		e->owner = t.rest[0];
-		e->group = t.rest[1];
+	e = change_begin(&c, regs, EV_file_chown, sizeof(*e));
+	if (e) {
+		e->owner = c.rest[0];
+		e->group = c.rest[1];
 		e->err = ERR(ret);
-		nofollow = t.form == BY_AT && t.rest[2] & AT_SYMLINK_NOFOLLOW;
+		nofollow = c.form == BY_AT && c.rest[2] & AT_SYMLINK_NOFOLLOW;
 #ifdef __NR_lchown
-		nofollow |= c.nr == __NR_lchown;
+		nofollow |= c.call.nr == __NR_lchown;
 #endif
-		target_fill(s, &t, nofollow ? 0 : PATH_FOLLOW);
-		ev_end(s, false);
+		file_fill(&c, nofollow ? 0 : PATH_FOLLOW);
 	}
-	sys_next(ctx, EVS_file, c.nr);
-	return 0;
+	return change_end(ctx, &c);
 }
 
 /* struct xattr_args, which setxattrat(2) is given: include/uapi/linux/xattr.h, 6.13 */
@@ -723,59 +702,51 @@ struct xattr_args {
 };
 
 /* The name stands after the path, in setxattrat(2) and removexattrat(2) after the flags. */
-static __always_inline void xattr_fill(struct scratch *s, const struct target *t,
-				       const struct sys_call *c)
+static __always_inline void xattr_fill(const struct change *c, struct ev_file_xattr *e)
 {
-	struct ev_file_xattr *e = (struct ev_file_xattr *)s->buf;
 	struct xattr_args args = {};
+	__u32 nr = c->call.nr;
 
-	e->removed = c->nr == __NR_removexattr || c->nr == __NR_lremovexattr ||
-		     c->nr == __NR_fremovexattr || c->nr == __NR_removexattrat;
-	if (c->nr == __NR_setxattrat) {
-		bpf_probe_read_user(&args, sizeof(args), (void *)c->a[4]);
+	e->removed = nr == __NR_removexattr || nr == __NR_lremovexattr || nr == __NR_fremovexattr ||
+		     nr == __NR_removexattrat;
+	if (nr == __NR_setxattrat) {
+		bpf_probe_read_user(&args, sizeof(args), (void *)c->call.a[4]);
 		e->size = args.size;
 	} else if (!e->removed) {
-		e->size = t->rest[2];
+		e->size = c->rest[2];
 	}
-	tail_ustr(s, &e->name, (void *)(t->form == BY_AT ? t->rest[1] : t->rest[0]));
+	tail_ustr(c->s, &e->name, (void *)(c->form == BY_AT ? c->rest[1] : c->rest[0]));
 }
 
 SEC("tp_btf/sys_exit")
 int BPF_PROG(file_xattr, struct pt_regs *regs, long ret)
 {
 	struct ev_file_xattr *e;
-	struct target t;
-	struct scratch *s;
-	struct sys_call c;
+	struct change c;
 	bool nofollow;
 
-	sys_read(&c, regs);
-	s = ev_begin(EV_file_xattr, sizeof(*e));
-	if (s) {
-		target_read(&t, &c);
-		e = (struct ev_file_xattr *)s->buf;
+	e = change_begin(&c, regs, EV_file_xattr, sizeof(*e));
+	if (e) {
 		e->err = ERR(ret);
-		xattr_fill(s, &t, &c);
-		nofollow = c.nr == __NR_lsetxattr || c.nr == __NR_lremovexattr ||
-			   (t.form == BY_AT && t.rest[0] & AT_SYMLINK_NOFOLLOW);
-		target_fill(s, &t, nofollow ? 0 : PATH_FOLLOW);
-		ev_end(s, false);
+		xattr_fill(&c, e);
+		nofollow = c.call.nr == __NR_lsetxattr || c.call.nr == __NR_lremovexattr ||
+			   (c.form == BY_AT && c.rest[0] & AT_SYMLINK_NOFOLLOW);
+		file_fill(&c, nofollow ? 0 : PATH_FOLLOW);
 	}
-	sys_next(ctx, EVS_file, c.nr);
-	return 0;
+	return change_end(ctx, &c);
 }
 
 /* The 32-bit ABI has the length as one number, or (truncate64) as two: arm's in aligned registers. */
-static __always_inline __s64 truncate_length(const struct target *t, const struct sys_call *c)
+static __always_inline __s64 truncate_length(const struct change *c)
 {
-	if (c->abi != EV_ABI_COMPAT)
-		return t->rest[0];
-	if (c->raw != COMPAT_truncate64 && c->raw != COMPAT_ftruncate64)
-		return (__s32)t->rest[0];
+	if (c->call.abi != EV_ABI_COMPAT)
+		return c->rest[0];
+	if (c->call.raw != COMPAT_truncate64 && c->call.raw != COMPAT_ftruncate64)
+		return (__s32)c->rest[0];
 #if defined(__TARGET_ARCH_x86)
-	return t->rest[0] | t->rest[1] << 32;
+	return c->rest[0] | c->rest[1] << 32;
 #else
-	return t->rest[1] | t->rest[2] << 32;
+	return c->rest[1] | c->rest[2] << 32;
 #endif
 }
 
@@ -783,102 +754,82 @@ SEC("tp_btf/sys_exit")
 int BPF_PROG(file_truncate, struct pt_regs *regs, long ret)
 {
 	struct ev_file_truncate *e;
-	struct target t;
-	struct scratch *s;
-	struct sys_call c;
+	struct change c;
 
-	sys_read(&c, regs);
-	s = ev_begin(EV_file_truncate, sizeof(*e));
-	if (s) {
-		target_read(&t, &c);
-		e = (struct ev_file_truncate *)s->buf;
-		e->length = truncate_length(&t, &c);
+	e = change_begin(&c, regs, EV_file_truncate, sizeof(*e));
+	if (e) {
+		e->length = truncate_length(&c);
 		e->err = ERR(ret);
-		target_fill(s, &t, PATH_FOLLOW);
-		ev_end(s, false);
+		file_fill(&c, PATH_FOLLOW);
 	}
-	sys_next(ctx, EVS_file, c.nr);
-	return 0;
+	return change_end(ctx, &c);
 }
 
 /* ---- mounts ---- */
 
 /* mount(2) and the calls like it name what is mounted, and where. */
-static __always_inline void mount_fill(struct scratch *s, struct ev_file_mount *e,
-				       const struct sys_call *c)
+static __always_inline void mount_fill(const struct change *c, struct ev_file_mount *e)
 {
+	const __u64 *a = c->call.a;
 	int at = EV_AT_FDCWD;
 	const void *path = NULL;
 	__u32 follow = PATH_FOLLOW;
 
-	switch (c->nr) {
+	switch (c->call.nr) {
 	case __NR_mount:
-		e->flags = c->a[3];
-		path = (void *)c->a[1];
-		tail_ustr(s, &e->source, (void *)c->a[0]);
-		tail_ustr(s, &e->type, (void *)c->a[2]);
+		e->flags = a[3];
+		path = (void *)a[1];
+		tail_ustr(c->s, &e->source, (void *)a[0]);
+		tail_ustr(c->s, &e->type, (void *)a[2]);
 		break;
 	case __NR_pivot_root: /* the new root; the source is where the old one goes */
-		path = (void *)c->a[0];
-		tail_ustr(s, &e->source, (void *)c->a[1]);
+		path = (void *)a[0];
+		tail_ustr(c->s, &e->source, (void *)a[1]);
 		break;
 	case __NR_move_mount:
-		at = c->a[2];
-		path = (void *)c->a[3];
-		follow = c->a[4] & MOVE_MOUNT_T_SYMLINKS ? PATH_FOLLOW : 0;
-		tail_ustr(s, &e->source, (void *)c->a[1]);
+		at = a[2];
+		path = (void *)a[3];
+		follow = a[4] & MOVE_MOUNT_T_SYMLINKS ? PATH_FOLLOW : 0;
+		tail_ustr(c->s, &e->source, (void *)a[1]);
 		break;
 	case __NR_open_tree:
 	case __NR_mount_setattr:
-		at = c->a[0];
-		path = (void *)c->a[1];
-		follow = c->a[2] & AT_SYMLINK_NOFOLLOW ? 0 : PATH_FOLLOW;
+		at = a[0];
+		path = (void *)a[1];
+		follow = a[2] & AT_SYMLINK_NOFOLLOW ? 0 : PATH_FOLLOW;
 		break;
 	}
 	if (path)
-		e->path_flags = tail_path_at(s, &e->path, at, path) | follow;
+		path_fill(c, at, path, follow);
 }
 
 SEC("tp_btf/sys_exit")
 int BPF_PROG(file_mount, struct pt_regs *regs, long ret)
 {
 	struct ev_file_mount *e;
-	struct scratch *s;
-	struct sys_call c;
+	struct change c;
 
-	sys_read(&c, regs);
-	s = ev_begin(EV_file_mount, sizeof(*e));
-	if (s) {
-		e = (struct ev_file_mount *)s->buf;
-		e->op = EV_SYSNR(c.abi, c.raw);
+	e = change_begin(&c, regs, EV_file_mount, sizeof(*e));
+	if (e) {
+		e->op = EV_SYSNR(c.call.abi, c.call.raw);
 		e->err = ERR(ret);
-		mount_fill(s, e, &c);
-		ev_end(s, false);
+		mount_fill(&c, e);
 	}
-	sys_next(ctx, EVS_file, c.nr);
-	return 0;
+	return change_end(ctx, &c);
 }
 
 SEC("tp_btf/sys_exit")
 int BPF_PROG(file_umount, struct pt_regs *regs, long ret)
 {
 	struct ev_file_umount *e;
-	struct target t;
-	struct scratch *s;
-	struct sys_call c;
+	struct change c;
 
-	sys_read(&c, regs);
-	s = ev_begin(EV_file_umount, sizeof(*e));
-	if (s) {
-		target_read(&t, &c);
-		if (c.abi == EV_ABI_COMPAT && c.raw == COMPAT_umount)
-			t.rest[0] = 0;
-		e = (struct ev_file_umount *)s->buf;
-		e->flags = t.rest[0];
+	e = change_begin(&c, regs, EV_file_umount, sizeof(*e));
+	if (e) {
+		e->flags =
+			c.call.abi == EV_ABI_COMPAT && c.call.raw == COMPAT_umount ? 0 : c.rest[0];
 		e->err = ERR(ret);
-		target_fill(s, &t, t.rest[0] & UMOUNT_NOFOLLOW ? 0 : PATH_FOLLOW);
-		ev_end(s, false);
+		file_fill(&c, e->flags & UMOUNT_NOFOLLOW ? 0 : PATH_FOLLOW);
 	}
-	sys_next(ctx, EVS_file, c.nr);
-	return 0;
+	return change_end(ctx, &c);
 }

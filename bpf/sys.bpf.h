@@ -207,6 +207,16 @@ __inline_always __u32 sys_native(__u32 abi, __u32 raw)
 	return nr && *nr ? *nr - 1 : EV_NR_SYSCALLS;
 }
 
+/* The native number of the call that the current task is in; negative: in none. */
+__inline_always int current_call(void)
+{
+	struct task_struct *t = (struct task_struct *)bpf_get_current_task();
+	struct pt_regs *regs = task_regs(t);
+	int nr = regs ? sys_nr(regs) : -1;
+
+	return nr < 0 ? nr : (int)sys_native(sys_abi(t), nr);
+}
+
 __inline_always void sys_fill(struct sys_call *c, const struct pt_regs *r)
 {
 #if defined(__TARGET_ARCH_x86)

@@ -83,6 +83,7 @@ enum ev_pathflags {
 	PATH_UNREADABLE = 1 << 5, /* the argument's memory could not be read */
 	PATH_FOLLOW =
 		1 << 6, /* with PATH_ARGUMENT: the call follows a symbolic link at the end, too */
+	PATH_IN_CALL = 1 << 7, /* from what the kernel found during the call (bpf/paths.bpf.c) */
 };
 
 #endif

@@ -73,9 +73,9 @@ static void print_text(const struct check *checks, size_t nr, const struct loade
 	c = loader_coverage(l, &rows);
 	for (unsigned int i = 0; i < rows; i++)
 		printf("%-10s %-26s %-8s %s%s\n", c[i].subsystem, c[i].program,
-		       c[i].active     ? "ok"
-		       : c[i].needless ? "spare"
-				       : "missing",
+		       c[i].active  ? "ok"
+		       : c[i].spare ? "spare"
+				    : "missing",
 		       c[i].active ? c[i].hook : "", c[i].active ? "" : c[i].reason);
 }
 
@@ -140,7 +140,7 @@ int cmd_doctor(int argc, char **argv)
 		const struct coverage *c = loader_coverage(l, &rows);
 
 		for (unsigned int i = 0; i < rows; i++)
-			if (!c[i].active && !c[i].needless)
+			if (coverage_is_missing(&c[i]))
 				status = EXIT_FINDINGS;
 	}
 	loader_close(l);

@@ -19,7 +19,7 @@
 #define SYSCALLS(subsystem, program, calls, doc)
 #include "hooks.def"
 
-enum hook_kind { HOOK_TRACEPOINT, HOOK_SYSCALLS, HOOK_OUTSIDE, HOOK_ITERATOR };
+enum hook_kind { HOOK_TRACEPOINT, HOOK_REFINEMENT, HOOK_SYSCALLS, HOOK_OUTSIDE, HOOK_ITERATOR };
 
 struct hook {
 	enum hook_kind kind;
@@ -52,6 +52,8 @@ static const struct hook hooks[] = {
 	{HOOK_TRACEPOINT, EVS_##subsystem, #program, NULL, doc, NULL, #first, NULL},
 #define ALTERNATIVE(subsystem, program, instead, doc)                                              \
 	{HOOK_TRACEPOINT, EVS_##subsystem, #program, NULL, doc, NULL, NULL, #instead},
+#define REFINEMENT(subsystem, program, doc)                                                        \
+	{HOOK_REFINEMENT, EVS_##subsystem, #program, NULL, doc, NULL, NULL, NULL},
 #define SYSCALLS(subsystem, program, calls, doc)                                                   \
 	{HOOK_SYSCALLS, EVS_##subsystem, #program, calls, doc, NULL, NULL, NULL},
 #define OUTSIDE(subsystem, program, calls, doc)                                                    \
@@ -136,6 +138,11 @@ static void coverage_lost(struct loader *l, const char *program, const char *why
 	snprintf(c->reason, sizeof(c->reason), "%s", why);
 }
 
+static bool attaches(const struct hook *h)
+{
+	return h->kind == HOOK_TRACEPOINT || h->kind == HOOK_REFINEMENT;
+}
+
 static bool hook_wanted(const struct loader *l, const struct hook *h)
 {
 	if (!strcmp(h->program, "syscall_enter") && !l->options.trace_enter)
@@ -218,7 +225,7 @@ static void choose_alternatives(struct loader *l, struct bpf_object *obj)
 		c = has_tracepoint(l, p) ? &l->coverage[i] : coverage_of(l, instead);
 		if (!c || c->reason[0])
 			continue;
-		c->needless = true;
+		c->spare = true;
 		snprintf(c->reason, sizeof(c->reason), "%s gives it on this kernel",
 			 c == &l->coverage[i] ? instead : hooks[i].program);
 	}
@@ -307,12 +314,13 @@ static void name_hooks(struct loader *l)
 		c->program = hooks[i].program;
 		c->doc = hooks[i].doc;
 		c->subsystem = subsystem_names[hooks[i].sub];
+		c->spare = hooks[i].kind == HOOK_REFINEMENT;
 		if (hooks[i].calls)
 			snprintf(l->hook_names[i], sizeof(l->hook_names[i]), "sys_exit: %s",
 				 hooks[i].calls);
 		c->hook = l->hook_names[i];
 		if (!hook_wanted(l, &hooks[i]))
-			snprintf(c->reason, sizeof(c->reason), "not asked for");
+			snprintf(c->reason, sizeof(c->reason), NOT_ASKED_FOR);
 	}
 }
 
@@ -592,7 +600,7 @@ int loader_attach(struct loader *l)
 	map_compat(l);
 	map_multiplexed(l);
 	for (size_t i = 0; i < NR_HOOKS; i++) {
-		if (hooks[i].kind == HOOK_TRACEPOINT && !l->coverage[i].reason[0])
+		if (attaches(&hooks[i]) && !l->coverage[i].reason[0])
 			attach_one(l, i);
 		else if (hooks[i].kind == HOOK_ITERATOR && !l->coverage[i].reason[0])
 			l->coverage[i].active = find_program(l, hooks[i].program) != NULL;

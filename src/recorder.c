@@ -616,7 +616,7 @@ static int warn_coverage(struct recorder *r)
 	for (unsigned int i = 0; i < r->session.nr_coverage; i++) {
 		const struct coverage *c = &r->session.coverage[i];
 
-		if (c->active || c->needless || !strcmp(c->reason, "not asked for"))
+		if (!coverage_is_missing(c))
 			continue;
 		log_warn("%s was not recorded by %s: %s", c->subsystem, c->program, c->reason);
 		missing++;

@@ -5,6 +5,7 @@
 
 #include <linux/types.h>
 #include <stdbool.h>
+#include <string.h>
 #include "events.h"
 
 /* One row per BPF program: which event it serves, and whether it could be had. */
@@ -15,9 +16,17 @@ struct coverage {
 	const char *doc; /* what it gives */
 	bool active;
 	__u64 missed; /* runs that the kernel left out, on whatever task of the host */
-	bool needless; /* another program gives the same on this kernel */
+	bool spare; /* the record lacks nothing without it: another program gives the same, or less exactly */
 	char reason[160]; /* why not, and what that costs */
 };
+
+#define NOT_ASKED_FOR "not asked for"
+
+/* Does the record lack what it gives? */
+static inline bool coverage_is_missing(const struct coverage *c)
+{
+	return !c->active && !c->spare && strcmp(c->reason, NOT_ASKED_FOR) != 0;
+}
 
 struct session {
 	__u64 begin, end; /* CLOCK_REALTIME, ns */

@@ -9,6 +9,7 @@
  */
 #ifndef EBPFMON_VMLINUX_H
 #define EBPFMON_VMLINUX_H
+#define __VMLINUX_H__ /* for bpf_tracing.h: registers have the kernel's names */
 
 #include <linux/types.h>
 #include <linux/bpf.h>

@@ -55,7 +55,7 @@ __u64 report_folded(const struct report *rep)
 /* Programs of subsystems that nobody asked for are not missed. */
 static bool is_missing(const struct coverage *c, const struct session *end)
 {
-	if (c->active || c->needless || !strcmp(c->reason, "not asked for"))
+	if (!coverage_is_missing(c))
 		return false;
 	for (unsigned int i = 0; i < EVS__MAX; i++)
 		if (c->subsystem && !strcmp(c->subsystem, subsystem_names[i]))

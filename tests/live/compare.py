@@ -4,6 +4,7 @@
 Each fact must be matched by exactly one event, and of the events that the account is complete for
 no event may be left over.
 """
+import os
 import re
 
 from lib import Failure
@@ -103,8 +104,23 @@ def text_matches(key, want, event):
     return want == got
 
 
+def resolved_matches(key, want, event):
+    """A path that cannot be found afterwards: exact, or said to be only the call's argument."""
+    flags = as_set(event.get(key + "_flags"))
+    if "in_call" in flags or "argument" not in flags or in_vm():
+        return text_matches(key, want, event)
+    return os.path.basename(event.get(key) or "") == os.path.basename(want)
+
+
+def in_vm():
+    """There every kernel has kprobes; here they may be refused."""
+    return "EBPFMON_VM" in os.environ
+
+
 def matches(key, want, event, pids):
     """Does the event say of @key what the fact says?"""
+    if key.endswith(".resolved"):
+        return resolved_matches(key[:-len(".resolved")], want, event)
     got = event.get(key)
     if key == "process.command_args":
         return args_match(want, event)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -912,6 +913,95 @@ static void run_mount(int argc, char **argv)
 		die("the child failed");
 }
 
+/* --- paths that nobody can look up afterwards --- */
+
+/* Exact where the kernel lets the call be watched from inside, else marked as the argument's. */
+static void resolved_fact(const char *event, const char *name, const char *target)
+{
+	fact(event);
+	fact_str("file.path.resolved", below_base(name));
+	if (target)
+		fact_str("file.target_path.resolved", below_base(target));
+	fact_end();
+}
+
+static void chroot_child(void *arg)
+{
+	(void)arg;
+	must(chroot("jail"));
+	must(chdir("/"));
+	must(mkdir("/link/g", 0755));
+	resolved_fact("file.mkdir", "jail/real/g", NULL);
+	must(rmdir("../../link/g"));
+	resolved_fact("file.rmdir", "jail/real/g", NULL);
+}
+
+static void removed_link(void)
+{
+	must(mkdir("d", 0755));
+	must(symlink("d", "link"));
+	make(below_base("d/f"), 1);
+	must(rename("link/f", "link/g"));
+	must(chmod("link/g", 0600));
+	must(truncate("link/g", 5));
+	must(unlink("link/g"));
+	must(unlink("link")); /* whoever looks now finds nothing */
+	must(rmdir("d"));
+	resolved_fact("file.rename", "d/f", "d/g");
+	resolved_fact("file.chmod", "d/g", NULL);
+	resolved_fact("file.truncate", "d/g", NULL);
+	resolved_fact("file.unlink", "d/g", NULL);
+	resolved_fact("file.unlink", "link", NULL);
+	resolved_fact("file.rmdir", "d", NULL);
+}
+
+static char raced[] = "p/x";
+static bool race_over;
+
+static void *race(void *arg)
+{
+	while (!__atomic_load_n(&race_over, __ATOMIC_RELAXED))
+		__atomic_store_n(raced, raced[0] == 'p' ? 'q' : 'p', __ATOMIC_RELAXED);
+	return arg;
+}
+
+/* Another thread changes the argument during the call: which directory was made, only the tree tells. */
+static void changed_argument(void)
+{
+	pthread_t thread;
+
+	must(mkdir("p", 0755));
+	must(mkdir("q", 0755));
+	must(-pthread_create(&thread, NULL, race, NULL));
+	for (int i = 0; i < 100; i++) {
+		const char *made = "p/x";
+
+		must(mkdir(raced, 0755));
+		if (access(made, F_OK))
+			made = "q/x";
+		resolved_fact("file.mkdir", made, NULL);
+		must(rmdir(made));
+		resolved_fact("file.rmdir", made, NULL);
+	}
+	__atomic_store_n(&race_over, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+}
+
+static void run_paths(int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	removed_link();
+	changed_argument();
+	must(mkdir("jail", 0755));
+	must(mkdir("jail/real", 0755));
+	must(symlink("/real", "jail/link"));
+	if (wait_for(spawn(chroot_child, NULL)))
+		die("the child failed");
+	open_ended("file.mkdir"); /* those that are only made for the others */
+	open_ended("file.truncate"); /* so that the file has a size */
+}
+
 const struct trigger file_triggers[] = {
 	{"file.open", run_open, NULL, "open, openat, openat2, creat; dirfd, links, .., failures"},
 	{"file.open.chroot", run_chroot, NULL, "opens in a chroot"},
@@ -931,6 +1021,8 @@ const struct trigger file_triggers[] = {
 	{"file.chown", run_chown, NULL, "chown, fchown, lchown, fchownat"},
 	{"file.xattr", run_xattr, NULL, "setxattr, lsetxattr, fsetxattr, removexattr and kin"},
 	{"file.truncate", run_truncate, NULL, "truncate, ftruncate"},
+	{"file.paths", run_paths, NULL,
+	 "links and arguments that change, and vanish, during the call"},
 	{"file.mount", run_mount, NULL, "mount, umount2, the new mount calls"},
 	{NULL, NULL, NULL, NULL},
 };
