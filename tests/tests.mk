@@ -24,9 +24,28 @@ $(TRIGGER): $(wildcard tests/triggers/*.c tests/triggers/*.h)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -static -O1 -g -std=gnu11 -Wall -Wextra -o $@ $(filter %.c,$^) -lpthread
 
-BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/tests/bench/%,$(wildcard tests/bench/*.c))
+# ---- what watching costs: tests/bench/bench.py ----
 
-$(BUILD)/tests/bench/%: tests/bench/%.c $(LIBRARY)
+BENCH := $(BUILD)/tests/bench/workload $(BUILD)/tests/bench/floor
+
+$(BUILD)/tests/bench/workload: tests/bench/workload.c
+	$(call say,BENCH,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -static -O2 -g -std=gnu11 -D_GNU_SOURCE $(WARN) -o $@ $<
+
+$(BUILD)/tests/bench/floor.skel.h: tests/bench/floor.bpf.c
+	$(call say,BPF,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -c -o $(@:.skel.h=.bpf.o) $<
+	$(Q)$(BPFTOOL) gen skeleton $(@:.skel.h=.bpf.o) name floor_bpf > $@
+
+$(BUILD)/tests/bench/floor: tests/bench/floor.c $(BUILD)/tests/bench/floor.skel.h
+	$(call say,BENCH,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) -I$(@D) $(ALL_LDFLAGS) -o $@ $< $(LDLIBS)
+
+BENCHES := $(BUILD)/tests/bench/bench_format
+
+$(BENCHES): $(BUILD)/%: %.c $(LIBRARY)
 	$(call say,BENCH,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d $(ALL_LDFLAGS) -o $@ $< $(LIBRARY) $(LDLIBS)
@@ -66,6 +85,15 @@ lint: all ## clang-format, clang-tidy, cppcheck, shellcheck, codespell, layering
 .PHONY: fuzz
 fuzz: $(FUZZERS) ## run the fuzzers; FUZZ_SECONDS=5 each
 	$(Q)tests/run.sh fuzz
+
+.PHONY: bench
+bench: all $(BENCH) ## what watching costs, beside doing nothing and peers (root; half an hour); BENCH_PAIRS= BENCH_ONLY=
+	$(Q)deploy/deps.sh bench
+	$(Q)$(PYTHON) tests/bench/bench.py run --build $(BUILD)
+
+.PHONY: bench-profile
+bench-profile: all $(BENCH) ## runs and nanoseconds of each BPF program in the getppid loop (root)
+	$(Q)$(PYTHON) tests/bench/bench.py profile --build $(BUILD)
 
 .PHONY: bench-format
 bench-format: $(BUILD)/tests/bench/bench_format ## events a second that JSON, text and CSV take
