@@ -558,10 +558,11 @@ extern int LINUX_KERNEL_VERSION __kconfig;
 SEC("raw_tp/io_uring_submit_sqe")
 int syscall_uring_sqe(__u64 *ctx)
 {
+	struct io_kiocb *req = NULL;
 	__u32 op;
 
-	if (LINUX_KERNEL_VERSION < KERNEL(5, 14)) /* ring, opcode, … */
-		op = ctx[1];
+	if (LINUX_KERNEL_VERSION < KERNEL(5, 14) && !bpf_core_field_exists(req->poll_refs))
+		op = ctx[1]; /* ring, opcode, … */
 	else if (LINUX_KERNEL_VERSION < KERNEL(6, 0)) /* ring, request, [user_data,] opcode, … */
 		op = BPF_CORE_READ((struct io_kiocb *)ctx[1], opcode);
 	else /* request, … */

@@ -136,7 +136,7 @@ in_vm() {
 	tests/vm/run.sh --kernel "$1" --share "$PWD" --timeout 1200 \
 		--env LIVE_SHARED=1 --env LIVE_START_TIMEOUT=90 --env LIVE_RUN_TIMEOUT=240 -- \
 		python3 tests/live/run.py --ebpfmon "$PWD/ebpfmon" --trigger "$PWD/$build/tests/trigger" \
-		${VM_OPTIONS:---runtime runc -k ^runc/(process|syscall|file|ipc|tcp)}
+		${VM_OPTIONS:---runtime runc -k ^runc/(process|syscall|file|ipc|tcp|capability)}
 }
 
 # the same live tests in virtual machines, on pure cgroup v2; emulation keeps one CPU busy for each

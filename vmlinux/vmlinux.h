@@ -351,6 +351,7 @@ struct linux_binprm {
 
 struct io_kiocb {
 	u8 opcode;
+	atomic_t poll_refs; /* 5.15, and 5.10.162, which has 5.15's io_uring */
 };
 
 /* ---- sockets, pipes ---- */

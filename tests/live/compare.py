@@ -12,6 +12,11 @@ from lib import Failure
 # Sums: lines of one key are drained at intervals and add up. What they are told apart by here.
 COUNTERS = {
     "syscall.calls": (["process.vpid", "syscall.name", "error"], ["syscall.count"]),
+    "syscall.arguments": (["process.vpid", "syscall.name", "syscall.argument.first",
+                           "syscall.argument.second", "syscall.argument.third", "error"], ["syscall.count"]),
+    "syscall.io_uring": (["process.vpid", "io_uring.operation"], ["io_uring.count"]),
+    "capability.checks": (["process.vpid", "capability.name", "capability.granted", "capability.probe",
+                           "capability.own_credentials", "syscall.name", "error"], ["capability.count"]),
     "file.io": (["process.vpid", "file.path"],
                 ["file.reads", "file.read_bytes", "file.writes", "file.written_bytes", "file.mmaps"]),
     "ipc.io": (["process.vpid", "ipc.type", "ipc.inode"],

@@ -3,11 +3,20 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/io_uring.h>
+#include <netinet/in.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -198,9 +207,214 @@ static void run_call(int argc, char **argv)
 	open_ended("syscall.call");
 }
 
+/* --- arguments that filters can tell apart --- */
+
+static void arguments_fact(const char *name, unsigned int first, unsigned int second,
+			   unsigned int third, int err, int count)
+{
+	const unsigned int values[] = {first, second, third};
+	static const char *const keys[] = {"syscall.argument.first", "syscall.argument.second",
+					   "syscall.argument.third"};
+	char text[16];
+
+	fact("syscall.arguments");
+	fact_str("syscall.name", name);
+	for (int i = 0; i < 3; i++) {
+		snprintf(text, sizeof(text), "0x%x", values[i]);
+		fact_str(keys[i], text);
+	}
+	fact_err(err);
+	fact_int("syscall.count", count);
+	fact_end();
+}
+
+static void sockets(int n, int family, int type, int protocol, int err)
+{
+	int fd;
+
+	for (int i = 0; i < n; i++) {
+		fd = socket(family, type, protocol);
+		if (fd >= 0)
+			close(fd);
+		else if (errno != err)
+			die("socket: %m");
+	}
+	arguments_fact("socket", family, type & 0xf, protocol, err, n);
+}
+
+static void run_arguments(int argc, char **argv)
+{
+	int pair[2];
+
+	(void)argc;
+	(void)argv;
+	sockets(3, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, 0);
+	sockets(2, AF_INET6, SOCK_STREAM | SOCK_NONBLOCK, IPPROTO_TCP, 0);
+	sockets(1, AF_INET, SOCK_STREAM, IPPROTO_UDP, EPROTONOSUPPORT);
+	sockets(4, 99, SOCK_STREAM, 0, EAFNOSUPPORT);
+	for (int i = 0; i < 2; i++) {
+		must(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair));
+		close(pair[0]);
+		close(pair[1]);
+	}
+	arguments_fact("socketpair", AF_UNIX, SOCK_SEQPACKET, 0, 0, 2);
+	for (int i = 0; i < 5; i++)
+		must(prctl(PR_GET_DUMPABLE, 0, 0, 0, 0));
+	arguments_fact("prctl", PR_GET_DUMPABLE, 0, 0, 0, 5);
+	for (int i = 0; i < 6; i++)
+		must(syscall(SYS_personality, 0xffffffffUL));
+	arguments_fact("personality", 0xffffffff, 0, 0, 0, 6);
+	for (int i = 0; i < 7; i++)
+		ioctl(-1, FIONREAD, &pair);
+	arguments_fact("ioctl", FIONREAD, 0, 0, EBADF, 7);
+	must(unshare(0));
+	arguments_fact("unshare", 0, 0, 0, 0, 1);
+	open_ended("syscall.arguments"); /* libc asks for things as well */
+}
+
+/* --- io_uring --- */
+
+struct uring {
+	struct io_uring_params params;
+	int fd;
+	char *rings; /* IORING_FEAT_SINGLE_MMAP: 5.4 */
+	struct io_uring_sqe *sqes;
+};
+
+static unsigned int *ring_at(const struct uring *u, unsigned int offset)
+{
+	return (unsigned int *)(u->rings + offset);
+}
+
+static void uring_make(struct uring *u)
+{
+	struct io_uring_params *p = &u->params;
+	size_t sq, cq;
+
+	memset(u, 0, sizeof(*u));
+	u->fd = must(syscall(SYS_io_uring_setup, 8, p));
+	sq = p->sq_off.array + p->sq_entries * sizeof(unsigned int);
+	cq = p->cq_off.cqes + p->cq_entries * sizeof(struct io_uring_cqe);
+	u->rings = mmap(NULL, sq > cq ? sq : cq, PROT_READ | PROT_WRITE, MAP_SHARED, u->fd,
+			IORING_OFF_SQ_RING);
+	u->sqes = mmap(NULL, p->sq_entries * sizeof(*u->sqes), PROT_READ | PROT_WRITE, MAP_SHARED,
+		       u->fd, IORING_OFF_SQES);
+	if (u->rings == MAP_FAILED || u->sqes == MAP_FAILED)
+		die("mmap of io_uring's rings: %m");
+}
+
+/* One request and its completion; returns its result. */
+static int uring_do(struct uring *u, const struct io_uring_sqe *what)
+{
+	unsigned int *tail = ring_at(u, u->params.sq_off.tail),
+		     at = *tail & (u->params.sq_entries - 1);
+	unsigned int *head = ring_at(u, u->params.cq_off.head);
+	struct io_uring_cqe *cqes = (void *)(u->rings + u->params.cq_off.cqes);
+	int res;
+
+	u->sqes[at] = *what;
+	ring_at(u, u->params.sq_off.array)[at] = at;
+	__atomic_store_n(tail, *tail + 1, __ATOMIC_RELEASE);
+	must(syscall(SYS_io_uring_enter, u->fd, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0));
+	res = cqes[*head & (u->params.cq_entries - 1)].res;
+	__atomic_store_n(head, *head + 1, __ATOMIC_RELEASE);
+	return res;
+}
+
+static void uring_fact(const char *operation, int count)
+{
+	fact("syscall.io_uring");
+	fact_str("io_uring.operation", operation);
+	fact_int("io_uring.count", count);
+	fact_end();
+}
+
+static void run_io_uring(int argc, char **argv)
+{
+	struct io_uring_sqe nop = {.opcode = IORING_OP_NOP}, sqe;
+	struct uring u;
+	int fd;
+
+	(void)argc;
+	(void)argv;
+	uring_make(&u);
+	for (int i = 0; i < 20; i++)
+		if (uring_do(&u, &nop))
+			die("io_uring: a nop failed");
+	uring_fact("nop", 20);
+	sqe = (struct io_uring_sqe){.opcode = IORING_OP_OPENAT,
+				    .fd = AT_FDCWD,
+				    .addr = (unsigned long)"by-ring",
+				    .len = 0644,
+				    .open_flags = O_CREAT | O_RDWR};
+	fd = uring_do(&u, &sqe);
+	if (fd < 0)
+		die("io_uring: openat: %s", strerror(-fd));
+	uring_fact("openat", 1);
+	for (int i = 0; i < 3; i++) {
+		sqe = (struct io_uring_sqe){.opcode = IORING_OP_WRITE,
+					    .fd = fd,
+					    .addr = (unsigned long)"secret",
+					    .len = 6};
+		if (uring_do(&u, &sqe) != 6)
+			die("io_uring: a write failed");
+	}
+	uring_fact("write", 3);
+	sqe = (struct io_uring_sqe){.opcode = IORING_OP_CLOSE, .fd = fd};
+	if (uring_do(&u, &sqe))
+		die("io_uring: close failed");
+	uring_fact("close", 1);
+	close(u.fd);
+}
+
+/* --- capabilities --- */
+
+static void check_fact(const char *name, bool granted, const char *call, int err, int count)
+{
+	fact("capability.checks");
+	fact_str("capability.name", name);
+	fact_bool("capability.granted", granted);
+	fact_bool("capability.probe", false);
+	fact_bool("capability.own_credentials", true);
+	fact_str("syscall.name", call);
+	fact_err(err);
+	fact_int("capability.count", count);
+	fact_end();
+}
+
+static void unprivileged_child(void *arg)
+{
+	(void)arg;
+	must(syscall(SYS_setresuid, 65534, 65534, 65534)); /* and the capabilities go */
+	for (int i = 0; i < 3; i++)
+		if (chroot(".") == 0 || errno != EPERM)
+			die("chroot without the capability: %m");
+	check_fact("CAP_SYS_CHROOT", false, "chroot", EPERM, 3);
+	if (setpriority(PRIO_PROCESS, 0, -5) == 0)
+		die("setpriority without the capability");
+	check_fact("CAP_SYS_NICE", false, "setpriority", errno, 1);
+}
+
+static void run_capabilities(int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	for (int i = 0; i < 4; i++)
+		must(chroot("."));
+	check_fact("CAP_SYS_CHROOT", true, "chroot", 0, 4);
+	must(syscall(SYS_mknodat, AT_FDCWD, "null", S_IFCHR | 0600, makedev(1, 3)));
+	check_fact("CAP_MKNOD", true, "mknodat", 0, 1);
+	if (wait_for(spawn(unprivileged_child, NULL)))
+		die("the child failed");
+	open_ended("capability.checks"); /* setresuid, and what the kernel asks by the way */
+}
+
 const struct trigger syscall_triggers[] = {
 	{"syscall.calls", run_calls, NULL, "counts and errnos, never returning, 32-bit"},
 	{"syscall.blocked", run_blocked, NULL, "a call still blocked at the end (use -w)"},
 	{"syscall.call", run_call, NULL, "single calls, for --syscalls=trace"},
+	{"syscall.arguments", run_arguments, NULL, "sockets, prctl, ioctl, by their arguments"},
+	{"syscall.io_uring", run_io_uring, NULL, "requests that no filter sees"},
+	{"capability.checks", run_capabilities, NULL, "with the capability, and without"},
 	{NULL, NULL, NULL, NULL},
 };
