@@ -130,7 +130,7 @@ def inner_move(setup, runtime):
     if runtime != "runc":
         raise Skip("only runc is asked to leave the cgroups open to the container")
     container = CONTAINERS[runtime](
-        setup, ["/bin/sh", "-c", "mkdir /cg/sub; echo up; read x; (echo 0 > /cg/sub/cgroup.procs; : > /tmp/moved;"
+        setup, ["/bin/sh", "-c", "mkdir /cg/sub; ls -di /cg/sub; read x; (echo 0 > /cg/sub/cgroup.procs; : > /tmp/moved;"
                 " /bin/cat /etc/passwd); rmdir /cg/sub; exit 0"],
         mounts=[{"destination": "/cg", "type": "none", "options": ["rbind", "rw"],
                  "source": os.path.join(v2_root(), "ebpfmon-live", "inner")}])
@@ -138,11 +138,15 @@ def inner_move(setup, runtime):
     with Recording(setup, ["-c", "inner"] + MOVES) as recording:
         os.makedirs(os.path.join(v2_root(), "ebpfmon-live", "inner"), exist_ok=True)
         with container:
-            container.wait_line(0)
+            inode = int(container.wait_line(0).split()[0])
             container.go()
             check(container.wait() == 0, container.errors())
             recording.stop()
     events = recording.events()
+    made = [e.get("cgroup.path", "") for e in of(events, "container.cgroup_create") if e["cgroup.id"] == inode]
+    check(len(made) == 1 and made[0].endswith("/ebpfmon-live/inner/sub"), "cgroup %d made at %r" % (inode, made))
+    gone = [e["cgroup.id"] for e in of(events, "container.cgroup_remove")]
+    check(gone.count(inode) == 1, "of cgroup %d, removed: %r" % (inode, gone))
     for path in ("/tmp/moved", "/etc/passwd"):
         opened = [e for e in of(run_phase(events), "file.open") if e["file.path"] == path]
         check(len(opened) == 1, "expected one open of %s, of the run: %r" %
