@@ -210,7 +210,8 @@ def existing(setup, runtime):
 
 
 def zombie(setup, runtime):
-    """A process that had ended, unasked for, when recording started is told as what it is."""
+    """A process that had ended, unasked for, when recording started is told as what it is; and the end of a
+    container that was there before."""
     container = CONTAINERS[runtime](setup, ["/bin/sh", "-c", "/bin/sleep 0.3 & echo up; exec /bin/sleep 600"])
     with container:
         container.wait_line(0)
@@ -218,8 +219,11 @@ def zombie(setup, runtime):
         child = wait_until(lambda: [p for p in read_text("/proc/%d/task/%d/children" % (init, init)).split()
                                     if "State:\tZ" in read_text("/proc/%s/status" % p)], 10, "a zombie")
         with Recording(setup, ["-c", container.name]) as recording:
+            container.kill()
+            container.wait()
             recording.stop()
-        container.kill()
+    stops = of(recording.events(), "container.stop")
+    check([(e["process.pid"], e["process.exit.signal"]) for e in stops] == [(init, "SIGKILL")], "%r" % stops)
     got = {e["process.pid"]: e["process.zombie"] for e in of(recording.events(), "process.existing")}
     check(got == {init: False, int(child[0]): True}, "/proc has %d, zombie %s; told: %r" % (init, child, got))
 
