@@ -72,10 +72,10 @@ static __always_inline int keep(enum which which, struct vfsmount *mnt, struct d
 	return 0;
 }
 
-/* Hooks that are given a directory and what is, or will be, in it. */
+/* Hooks that are given a directory and what is, or will be, in it. (Not const: clang 22 then refuses BPF_CORE_READ.) */
 #define IN_DIRECTORY(hook)                                                                         \
 	SEC("kprobe/security_path_" #hook)                                                         \
-	int BPF_KPROBE(paths_##hook, struct path *dir, struct dentry *dentry)                \
+	int BPF_KPROBE(paths_##hook, struct path *dir, struct dentry *dentry)                      \
 	{                                                                                          \
 		return keep(FIRST_PATH, BPF_CORE_READ(dir, mnt), dentry);                          \
 	}
@@ -91,7 +91,7 @@ IN_DIRECTORY(symlink)
 	SEC("kprobe/security_" #hook)                                                              \
 	int paths_##name(struct pt_regs *ctx)                                                      \
 	{                                                                                          \
-		struct path *path = (void *)PT_REGS_PARM##nth(ctx);                          \
+		struct path *path = (void *)PT_REGS_PARM##nth(ctx);                                \
                                                                                                    \
 		return keep(FIRST_PATH, BPF_CORE_READ(path, mnt), BPF_CORE_READ(path, dentry));    \
 	}
@@ -110,8 +110,8 @@ int BPF_KPROBE(paths_umount, struct vfsmount *mnt)
 }
 
 SEC("kprobe/security_path_rename")
-int BPF_KPROBE(paths_rename, struct path *old_dir, struct dentry *old,
-	       struct path *new_dir, struct dentry *new)
+int BPF_KPROBE(paths_rename, struct path *old_dir, struct dentry *old, struct path *new_dir,
+	       struct dentry *new)
 {
 	keep(FIRST_PATH, BPF_CORE_READ(old_dir, mnt), old);
 	return keep(SECOND_PATH, BPF_CORE_READ(new_dir, mnt), new);
