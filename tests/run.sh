@@ -130,16 +130,18 @@ suite_live() {
 	summed live python3 tests/live/run.py --ebpfmon "${EBPFMON:-./ebpfmon}" ${LIVE_OPTIONS:-}
 }
 
-# in_vm KERNEL: the live tests in a virtual machine
+# in_vm KERNEL[/v1|/hybrid]: the live tests in a virtual machine; cgroup v2 if nothing else is said
 in_vm() {
+	local cgroup=${1#*/}
+	[ "$cgroup" != "$1" ] || cgroup=v2
 	# shellcheck disable=SC2086 # words
-	tests/vm/run.sh --kernel "$1" --share "$PWD" --timeout 1200 \
+	tests/vm/run.sh --kernel "${1%/*}" --cgroup "$cgroup" --memory 2048 --share "$PWD" --timeout 1200 \
 		--env LIVE_SHARED=1 --env LIVE_START_TIMEOUT=90 --env LIVE_RUN_TIMEOUT=240 -- \
 		python3 tests/live/run.py --ebpfmon "$PWD/ebpfmon" --trigger "$PWD/$build/tests/trigger" \
-		${VM_OPTIONS:---runtime runc -k ^runc/(process|syscall|file|ipc|tcp|capability)}
+		${VM_OPTIONS:---runtime runc,engines -k ^(runc/(process|syscall|file|ipc|tcp|capability)|engines/)}
 }
 
-# the same live tests in virtual machines, on pure cgroup v2; emulation keeps one CPU busy for each
+# the same live tests in virtual machines; emulation keeps one CPU busy for each
 suite_vm() {
 	local k kernels
 	read -r -a kernels <<<"${KERNEL:-6.1 6.12}"
@@ -147,11 +149,11 @@ suite_vm() {
 		while [ "$(jobs -rp | wc -l)" -ge "$(nproc)" ]; do
 			wait -n
 		done
-		in_vm "$k" >"$logs/vm-$k.out" 2>&1 &
+		in_vm "$k" >"$logs/vm-${k/\//-}.out" 2>&1 &
 	done
 	wait
 	for k in "${kernels[@]}"; do
-		summed "vm-$k" cat "$logs/vm-$k.out"
+		summed "vm-${k/\//-}" cat "$logs/vm-${k/\//-}.out"
 	done
 }
 

@@ -74,7 +74,7 @@ test-install: all ## what is installed, and that an ordinary user can build it (
 	$(Q)tests/run.sh install
 
 .PHONY: test-vm
-test-vm: all $(TRIGGER) ## run the live tests in virtual machines (root); KERNEL=6.1
+test-vm: all $(TRIGGER) ## run the live tests in virtual machines (root); KERNEL='6.1 6.12', 6.12/v1: on cgroup v1
 	$(Q)deploy/deps.sh vm
 	$(Q)tests/run.sh vm
 

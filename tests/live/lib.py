@@ -141,7 +141,7 @@ def build_trigger(where):
 def make_rootfs(path, trigger):
     """A root file system of busybox and the trigger, small enough for any machine."""
     busybox = shutil.which("busybox") or "/bin/busybox"
-    for sub in ("bin", "dev", "etc", "proc", "sys", "tmp", "work", "vol"):
+    for sub in ("bin", "dev", "etc", "proc", "sys", "tmp", "usr", "work", "vol"):
         os.makedirs(os.path.join(path, sub))
     shutil.copy(busybox, os.path.join(path, "bin/busybox"))
     shutil.copy(trigger, os.path.join(path, "bin/trigger"))
@@ -446,34 +446,35 @@ class RuncContainer(Container):
     """A container by runc, with a state directory of its own."""
 
     runtime = "runc"
+    program = "runc"
 
     def start(self):
         """Writes the bundle and runs it."""
-        if not shutil.which("runc"):
-            raise Skip("runc is not installed")
-        self.root = os.path.join(self.setup.dir, "runc-root")
+        if not shutil.which(self.program):
+            raise Skip("%s is not installed" % self.program)
+        self.root = os.path.join(self.setup.dir, self.program + "-root")
         bundle = self.setup.subdir(self.name + ".bundle")
         parent = self.options.pop("cgroup_parent", "ebpfmon-live")
         cgroup = self.options.pop("cgroup", "/%s/%s" % (parent, self.name))
         config = oci_config(self.argv, self.options.pop("rootfs", self.setup.rootfs), cgroup, **self.options)
         with open(os.path.join(bundle, "config.json"), "w") as f:
             json.dump(config, f)
-        self.popen(["runc", "--root", self.root, "run", "--bundle", bundle, self.name])
+        self.popen([self.program, "--root", self.root, "run", "--bundle", bundle, self.name])
 
     def init_pid(self):
         """The host's pid of the container's first process, by runc's own record."""
-        return json.loads(say(["runc", "--root", self.root, "state", self.name]))["pid"]
+        return json.loads(say([self.program, "--root", self.root, "state", self.name]))["pid"]
 
     def exec_command(self, argv):
         """The command that runs a further one in it."""
-        return ["runc", "--root", self.root, "exec", self.name] + argv
+        return [self.program, "--root", self.root, "exec", self.name] + argv
 
     def exec(self, argv):
         """Runs a further command in it and waits for it."""
         return say(self.exec_command(argv))
 
     def kill(self):
-        subprocess.run(["runc", "--root", self.root, "delete", "--force", self.name], check=False,
+        subprocess.run([self.program, "--root", self.root, "delete", "--force", self.name], check=False,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 

@@ -17,6 +17,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import attribution	# noqa: E402
 import cases	# noqa: E402
+import engines	# noqa: E402
 import events	# noqa: E402
 import harness	# noqa: E402
 import identity	# noqa: E402
@@ -30,7 +31,7 @@ def parse_arguments():
     p = argparse.ArgumentParser(description="The live tests of ebpfmon; needs root.")
     p.add_argument("--ebpfmon", default=os.path.join(TOP, "ebpfmon"), help="the executable to test")
     p.add_argument("--trigger", help="the trigger program, if it is not to be built")
-    p.add_argument("--runtime", default="run,runc,docker", help="which of run, runc, docker; by comma")
+    p.add_argument("--runtime", default="run,runc,docker", help="which of run, runc, docker, engines; by comma")
     p.add_argument("-k", metavar="PATTERN", default="", help="only tests whose name this is found in (re)")
     p.add_argument("-j", metavar="N", type=int, default=1, help="so many tests at once; default 1")
     p.add_argument("-x", action="store_true", help="end at the first failure")
@@ -83,10 +84,14 @@ def run_all(tests, jobs, stop_at_failure):
 def all_tests(setup, args):
     """Every test that the options ask for."""
     runtimes = args.runtime.split(",")
+    found = []
+    if "engines" in runtimes:
+        runtimes.remove("engines")
+        found = list(engines.tests(setup))
     if args.harness:
         found = list(harness.tests(setup, runtimes))
     else:
-        found = [t for m in (events, cases, attribution, identity, swarm, truth) for t in m.tests(setup, runtimes)]
+        found += [t for m in (events, cases, attribution, identity, swarm, truth) for t in m.tests(setup, runtimes)]
     return [(n, f) for n, f in found if re.search(args.k, n)]
 
 
@@ -105,6 +110,7 @@ def main():
             return 0
         numbers = run_all(tests, args.j, args.x)
     finally:
+        engines.Ctr.close()
         setup.close()
     print("%(passed)d passed, %(failed)d failed, %(skipped)d skipped" % numbers)
     return 1 if numbers["failed"] else 0
