@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: MIT
 """Whose is it? Processes that come into a container and go out of it by unusual ways. The truth is
 what /proc said at that moment, and what the test itself did."""
+import contextlib
+import hashlib
 import json
 import os
 import subprocess
 
 from events import run_phase
-from lib import CONTAINERS, Recording, Skip, check, need_docker, parse_events, read_text, remove_cgroup, v2_root, wait_until
+from lib import (CONTAINERS, Recording, Skip, check, need_docker, oci_config, parse_events, read_text, remove_cgroup, say,
+                 v2_root, wait_until)
 
 MOVES = ["-e", "container,process,file"]	# container.cgroup_attach is not shown unless asked for
 
@@ -296,8 +299,50 @@ def short(setup, runtime):
     check(20 <= lived < 200, "lived for %g ms" % lived)
 
 
+@contextlib.contextmanager
+def mounted(what, where):
+    """A bind mount, for a while."""
+    subprocess.run(["mount", "--bind", what, where], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", where], check=True)
+
+
+def nested(setup, runtime):
+    """runc in a container of runc's, by cgroups that are called as Docker's: what the inner one does is its own, and the report knows the chain."""
+    if runtime != "runc":
+        raise Skip("only runc is asked to leave the cgroups open to the container")
+    host = setup.subdir("host")	# this machine's programs, with runc
+    outer = CONTAINERS[runtime](setup, None, rootfs=host, mounts=[
+        {"destination": "/sys", "type": "none", "source": "/sys", "options": ["rbind", "rw"]},
+        {"destination": setup.dir, "type": "none", "source": setup.dir, "options": ["rbind", "rw"]}])
+    inner, secret = hashlib.sha256(outer.name.encode()).hexdigest(), "secret-of-the-inner"
+    bundle = setup.subdir(inner + ".bundle")
+    with open(os.path.join(bundle, "config.json"), "w") as f:
+        json.dump(oci_config(["/bin/sh", "-c", "echo up; read x; /bin/cat /etc/passwd > /tmp/%s; exit 5" % secret], setup.rootfs,
+                             "/ebpfmon-live/%s/docker/%s" % (outer.name, inner)), f)
+    # a cgroup with processes has no children that controllers divide: the manager goes to a leaf
+    outer.argv = ["/bin/sh", "-c", "mkdir -p $0/manager && echo 0 > $0/manager/cgroup.procs && runc --root $1 run --bundle $2 $3; "
+                  "echo ended $?; exit 0", os.path.join(v2_root(), "ebpfmon-live", outer.name),
+                  os.path.join(setup.dir, "inner-root"), bundle, inner]
+    with mounted("/", host), Recording(setup, ["-c", outer.name, "-c", inner]) as recording, outer:
+        outer.wait_line(0)
+        listed = {c["id"]: c for c in json.loads(say([setup.ebpfmon, "list", "containers", "-f", "json"]))}
+        outer.go()
+        check(outer.wait_line(1) == "ended 5", "%s\n%s" % (outer.lines(), outer.errors()))
+        check(outer.wait() == 0, outer.errors())
+        recording.stop()
+    check([p["id"] for p in listed[inner]["parents"]] == [outer.name], "the list: %r" % listed[inner])
+    events = recording.events()
+    opened = [e for e in of(events, "file.open") if e.get("file.path", "").endswith("/tmp/" + secret)]
+    check([(e["container.id"], e["file.path"]) for e in opened] == [(inner, "/tmp/" + secret)], "opens: %r" % opened)
+    shells = [e for e in of(events, "process.exec") if secret in e["process.command_args"][-1]]
+    check([e["container.id"] for e in shells] == [inner], "execs: %r" % shells)
+
+
 CASES = {"nsenter": nsenter, "left": left, "moved_in": moved_in, "inner_move": inner_move, "session": session,
-         "existing": existing, "short": short, "zombie": zombie}
+         "existing": existing, "nested": nested, "short": short, "zombie": zombie}
 
 
 def one(setup, runtime, name):
