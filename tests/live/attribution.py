@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Whose is it? Processes that come into a container and go out of it by unusual ways. The truth is
 what /proc said at that moment, and what the test itself did."""
-import contextlib
 import hashlib
 import json
 import os
 import subprocess
 
 from events import run_phase
-from lib import (CONTAINERS, Recording, Skip, check, need_docker, oci_config, parse_events, read_text, remove_cgroup, say,
+from lib import (CONTAINERS, Recording, Skip, check, mounted, need_docker, oci_config, parse_events, read_text, remove_cgroup, say,
                  v2_root, wait_until)
 
 MOVES = ["-e", "container,process,file"]	# container.cgroup_attach is not shown unless asked for
@@ -297,16 +296,6 @@ def short(setup, runtime):
     check([e["process.command_args"] for e in execs] == [["/bin/sleep", "0.02"]], "%r" % execs)
     lived = stops[0]["container.duration"] / 1e6
     check(20 <= lived < 200, "lived for %g ms" % lived)
-
-
-@contextlib.contextmanager
-def mounted(what, where):
-    """A bind mount, for a while."""
-    subprocess.run(["mount", "--bind", what, where], check=True)
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "-l", where], check=True)
 
 
 def nested(setup, runtime):

@@ -10,7 +10,8 @@ import shutil
 import subprocess
 
 from identity import listed
-from lib import Container, Recording, RUN_TIMEOUT, RuncContainer, Skip, START_TIMEOUT, check, say, v2_root, wait_until
+from lib import (Container, Recording, RUN_TIMEOUT, RuncContainer, Skip, START_TIMEOUT, check, mounted,
+                 say, v2_root, wait_until)
 
 
 EXIT = 3	# of the command in the container
@@ -119,15 +120,64 @@ class Nspawn(Container):
         return {"id": self.name, "runtime": "systemd-nspawn"}	# nobody registered its name
 
 
+IN_DOCKER = """
+mkdir /sys/fs/cgroup/manager && echo 0 > /sys/fs/cgroup/manager/cgroup.procs || exit 9
+docker="docker -H unix:///work/socket"
+dockerd -H unix:///work/socket --data-root /work/data --exec-root /work/exec -p /work/pid --iptables=false --bridge=none \
+	--storage-driver vfs > $0/dockerd.log 2>&1 &
+until $docker version > /dev/null 2>&1; do kill -0 $! || exit 8; sleep 0.2; done
+tar -C $1 -c . | $docker import - live:1 > /dev/null
+$docker run --rm -i --network none --name inner live:1 /bin/sh -c 'echo up; read x; /bin/cat /etc/passwd > /tmp/$0; exit 3' $2
+code=$?
+kill $!
+wait
+exit $code
+"""
+
+
+def docker_in_docker(setup):
+    """A Docker daemon in a container, as its image for that does it: a cgroup namespace, the manager in a leaf."""
+    need_vm("dockerd")
+    if not os.path.exists("/sys/fs/cgroup/cgroup.controllers"):
+        raise Skip("cgroup v1: the daemon inside would need a hierarchy of each controller's")
+    host, secret = setup.subdir("host"), "secret-in-docker-in-docker"
+    outer = RuncContainer(setup, ["/bin/sh", "-c", IN_DOCKER, setup.dir, setup.rootfs, secret], rootfs=host,
+                          readonly=False, more_namespaces=["cgroup"], mounts=[
+        {"destination": "/sys", "type": "sysfs", "source": "sysfs"},
+        {"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup", "options": ["rw"]},
+        {"destination": "/run", "type": "tmpfs", "source": "tmpfs"},
+        {"destination": setup.dir, "type": "none", "source": setup.dir, "options": ["rbind", "rw"]}])
+    with mounted("/", host), Recording(setup, ["-c", outer.name]) as recording, outer:
+        outer.wait_line(0)
+        inner = outer.exec(["docker", "-H", "unix:///work/socket", "ps", "-q", "--no-trunc"]).strip()
+        row = listed(setup).get(inner, {})
+        outer.go()
+        code = outer.wait()
+        check(code == EXIT, "exit code %d: %s" % (code, outer.errors()))
+        recording.stop()
+    check([p["id"] for p in row.get("parents", [])] == [outer.name] and row["runtime"] == "docker",
+          "the list of %s in %s: %r" % (inner, outer.name, row))
+    events = recording.events()
+    check({e["container.id"] for e in events} == {outer.name, inner}, "ids: %r" % {e["container.id"] for e in events})
+    opens = [e["container.id"] for e in events if e["event"] == "file.open" and
+             e.get("file.path") == "/tmp/" + secret]
+    check(opens == [inner], "opens of the secret: %r" % opens)
+
+
 ENGINES = (Crun, Podman, Ctr, Lxc, Nspawn)
+
+
+def need_vm(program):
+    """The engines' own directories, and a machine that nobody else uses."""
+    if "EBPFMON_VM" not in os.environ:
+        raise Skip("only in a virtual machine: it wants the engines' own directories")
+    if not shutil.which(program):
+        raise Skip("%s is not installed" % program)
 
 
 def engine(setup, kind):
     """A secret in an argument and in a file's name: told once each, of this container, as the engine calls it."""
-    if "EBPFMON_VM" not in os.environ:
-        raise Skip("only in a virtual machine: it wants the engines' own directories")
-    if not shutil.which(kind.program):
-        raise Skip("%s is not installed" % kind.program)
+    need_vm(kind.program)
     secret = "secret-of-%s" % kind.program
     container = kind(setup, ["/bin/sh", "-c", "echo up; read x; /bin/cat /etc/passwd > /tmp/$0; exit %d" % EXIT, secret])
     with Recording(setup, ["-c", container.name]) as recording, container:
@@ -154,3 +204,4 @@ def tests(setup):
     """(name, function) of each engine."""
     for kind in ENGINES:
         yield "engines/%s" % kind.program, lambda k=kind: engine(setup, k)
+    yield "engines/docker-in-docker", lambda: docker_in_docker(setup)

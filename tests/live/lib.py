@@ -415,10 +415,10 @@ def known_capabilities():
 
 
 def oci_config(argv, rootfs, cgroup, host_net=False, mounts=(), readonly=True, env=(),
-               annotations=None):
+               annotations=None, more_namespaces=()):
     """config.json of an OCI bundle."""
     caps = known_capabilities()
-    namespaces = ["pid", "ipc", "uts", "mount"] + ([] if host_net else ["network"])
+    namespaces = ["pid", "ipc", "uts", "mount", *more_namespaces] + ([] if host_net else ["network"])
     base = [
         {"destination": "/proc", "type": "proc", "source": "proc"},
         {"destination": "/dev", "type": "tmpfs", "source": "tmpfs",
@@ -530,6 +530,16 @@ class Docker:
             self.process.wait()
         self.log.close()
         unmount_below(self.dir)
+
+
+@contextlib.contextmanager
+def mounted(what, where):
+    """A bind mount, for a while."""
+    subprocess.run(["mount", "--bind", what, where], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", where], check=True)
 
 
 def unmount_below(path):
