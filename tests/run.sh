@@ -130,6 +130,11 @@ suite_live() {
 	summed live python3 tests/live/run.py --ebpfmon "${EBPFMON:-./ebpfmon}" ${LIVE_OPTIONS:-}
 }
 
+# relocations and tracepoints of every program against every kernel
+suite_core() {
+	summed core python3 tests/core/check.py --build "$build"
+}
+
 # in_vm KERNEL[/v1|/hybrid]: the live tests in a virtual machine; cgroup v2 if nothing else is said
 in_vm() {
 	local cgroup=${1#*/}

@@ -24,6 +24,30 @@ $(TRIGGER): $(wildcard tests/triggers/*.c tests/triggers/*.h)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -static -O1 -g -std=gnu11 -Wall -Wextra -o $@ $(filter %.c,$^) -lpthread
 
+# ---- every relocation against every kernel: tests/core/check.py ----
+
+CORE := $(BUILD)/tests/core/core-amd64 $(BUILD)/tests/core/core-arm64
+CORE_OBJECTS := $(BUILD)/tests/core/core.o $(BUILD)/src/loader.o $(LIBRARY)
+
+$(BUILD)/tests/core/core.o: tests/core/core.c
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+$(BUILD)/tests/core/core-amd64: $(CORE_OBJECTS) $(BUILD)/src/bpf_objects.o
+
+# the same program with the objects for the other architecture
+$(BUILD)/tests/core/core-arm64: $(CORE_OBJECTS) $(BUILD)/tests/core/arm64/bpf_objects.o
+
+$(BUILD)/tests/core/core-%:
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -Wl,--wrap=syscall,--wrap=uname -o $@ $^ $(LDLIBS)
+
+$(BUILD)/tests/core/arm64/bpf_objects.o: src/bpf_objects.c $(wildcard bpf/* include/*.h include/events/*) vmlinux/vmlinux.h
+	$(Q)tests/core/uapi_arm64.sh $(@D)/uapi
+	$(Q)$(MAKE) --no-print-directory BUILD=$(@D) ARCH=arm64 UAPI='$(@D)/uapi -idirafter $(UAPI)' $(@D)/include/skeletons.h
+	$(Q)$(CC) -I$(@D)/include $(ALL_CFLAGS) -c -o $@ $<
+
 # ---- what watching costs: tests/bench/bench.py ----
 
 BENCH := $(BUILD)/tests/bench/workload $(BUILD)/tests/bench/floor
@@ -72,6 +96,11 @@ test-live: all $(TRIGGER) ## run the live tests on this machine's kernel (root);
 .PHONY: test-install
 test-install: all ## what is installed, and that an ordinary user can build it (root)
 	$(Q)tests/run.sh install
+
+.PHONY: check-core
+check-core: $(CORE) ## every CO-RE relocation and tracepoint against every kernel's BTF, none booted (seconds after download)
+	$(Q)deploy/deps.sh vm
+	$(Q)BUILD=$(BUILD) tests/run.sh core
 
 .PHONY: test-vm
 test-vm: all $(TRIGGER) ## run the live tests in virtual machines (root); KERNEL='6.1 6.12', 6.12/v1: on cgroup v1

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# btf.sh KERNEL: extract the raw BTF of a kernel of kernels.tsv into the cache and print its path.
+# btf.sh KERNEL [ARCH]: extract the raw BTF of a kernel of kernels.tsv into the cache and print its path.
 # No VM is booted: relocations of every program can be checked against every kernel in seconds.
 set -euo pipefail
 # shellcheck source=tests/vm/lib.sh
@@ -30,7 +30,12 @@ btf_number() {
 	od -An -v -tu"$3" -j "$2" -N "$3" "$1" | tr -d ' '
 }
 
-# Unpack the kernel proper out of a bootable image: the image's header says where it is, in
+# Is it a kernel for arm64, not compressed? Its header says so (Documentation/arch/arm64/booting.rst).
+btf_is_bare() {
+	[ "$(od -An -v -tx1 -j 56 -N 4 "$1" | tr -d ' ')" = 41524d64 ]
+}
+
+# Unpack the kernel proper out of a bootable image of x86: the image's header says where it is, in
 # setup_sects, payload_offset and payload_length (Documentation/arch/x86/boot.rst).
 # $1: image. $2: file to write.
 btf_unpack() {
@@ -67,14 +72,19 @@ btf_cut() {
 
 main() {
 	local directory
-	[ $# -eq 1 ] || vm_die "usage: btf.sh KERNEL, one of: $(kernel_names | tr '\n' ' ')"
+	vm_arch=${2:-amd64}
+	[ $# -eq 1 ] || [ $# -eq 2 ] || vm_die "usage: btf.sh KERNEL [ARCH], one of: $(kernel_names | tr '\n' ' ')"
 	vm_need_tools
 	directory=$(kernel_get "$1")
 	(
-		vm_lock "btf-$1"
+		vm_lock "btf-$1-$vm_arch"
 		if [ ! -e "$directory/btf" ]; then
 			trap 'rm -f "$directory/vmlinux" "$directory/btf.part"' EXIT
-			btf_unpack "$directory/vmlinuz" "$directory/vmlinux"
+			if btf_is_bare "$directory/vmlinuz"; then
+				cp "$directory/vmlinuz" "$directory/vmlinux"
+			else
+				btf_unpack "$directory/vmlinuz" "$directory/vmlinux"
+			fi
 			btf_cut "$directory/vmlinux" "$directory/btf.part"
 			mv "$directory/btf.part" "$directory/btf"
 		fi

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# kernel.sh NAME: fetch a kernel of kernels.tsv into the cache and print its directory, which holds
+# kernel.sh NAME [ARCH]: fetch a kernel of kernels.tsv into the cache and print its directory, which holds
 #   release        its version, as uname -r prints it
 #   vmlinuz        to boot
 #   initrd.cpio    busybox and the modules without which the root disk cannot be mounted
@@ -15,16 +15,16 @@ set -euo pipefail
 # kernel has built in, or calls otherwise, is skipped. ext4 asks for crc32c only by a soft dependency.
 kernel_boot_modules='virtio_pci virtio_blk virtio_console crc32c_generic crc32c_intel crc32c-cryptoapi ext4'
 
-# The table's names, for usage texts and loops.
+# The table's names of $vm_arch, for usage texts and loops.
 kernel_names() {
-	awk -F'\t' '!/^#/ && NF { print $1 }' "$vm_dir/kernels.tsv"
+	awk -F'\t' -v arch="$vm_arch" '!/^#/ && $2 == arch { print $1 }' "$vm_dir/kernels.tsv"
 }
 
-# The table's line of one kernel. $1: name.
+# The table's line of one kernel of $vm_arch. $1: name.
 kernel_row() {
 	local row
-	row=$(awk -F'\t' -v name="$1" '!/^#/ && $1 == name' "$vm_dir/kernels.tsv")
-	[ -n "$row" ] || vm_die "no kernel $1 in kernels.tsv; there are: $(kernel_names | tr '\n' ' ')"
+	row=$(awk -F'\t' -v name="$1" -v arch="$vm_arch" '!/^#/ && $1 == name && $2 == arch' "$vm_dir/kernels.tsv")
+	[ -n "$row" ] || vm_die "no kernel $1 for $vm_arch in kernels.tsv; there are: $(kernel_names | tr '\n' ' ')"
 	printf '%s\n' "$row"
 }
 
@@ -106,10 +106,10 @@ kernel_initrd() {
 # Make a kernel's directory, under another name until it is whole. $1: its row. $2: the directory.
 kernel_make() {
 	local name suites version fallback packages busybox state tree release candidate got=''
-	IFS=$'\t' read -r name suites version fallback packages <<<"$1"
+	IFS=$'\t' read -r name _ suites version fallback packages <<<"$1"
 	busybox=$(command -v busybox)
 	if [ "$vm_arch" != amd64 ]; then
-		packages=${packages//amd64/$vm_arch},busybox-static
+		packages+=,busybox-static
 		[[ ,$suites, = *,$(vm_codename),* ]] || suites+=,$(vm_codename)
 		busybox=
 	fi
@@ -152,13 +152,14 @@ kernel_get() {
 		fi
 	) >&2
 	version=$(cat "$dir/version")
-	[ "$version" = "$(cut -f3 <<<"$row")" ] ||
-		vm_say "kernel $1: the pinned $(cut -f3 <<<"$row") was not to be had; this is $version"
+	[ "$version" = "$(cut -f4 <<<"$row")" ] ||
+		vm_say "kernel $1: the pinned $(cut -f4 <<<"$row") was not to be had; this is $version"
 	printf '%s\n' "$dir"
 }
 
 if [ "${BASH_SOURCE[0]}" = "$0" ]; then
-	[ $# -eq 1 ] || vm_die "usage: kernel.sh NAME, one of: $(kernel_names | tr '\n' ' ')"
+	vm_arch=${2:-amd64}
+	[ $# -eq 1 ] || [ $# -eq 2 ] || vm_die "usage: kernel.sh NAME [ARCH], one of: $(kernel_names | tr '\n' ' ')"
 	vm_need_tools
 	kernel_get "$1"
 fi

@@ -11,7 +11,7 @@ PATH=$PATH:/usr/sbin:/sbin
 # shellcheck disable=SC2034 # used by those that source this
 vm_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 vm_cache=${EBPFMON_CACHE:-${HOME:-/root}/.cache/ebpfmon}/vm
-vm_arch=${vm_arch:-amd64} # the machine's, as Debian calls it: amd64 or arm64 (run.sh --arch)
+vm_arch=amd64 # the machine's, as Debian calls it: amd64 or arm64
 
 # Exit codes of run.sh's own: beside the command's, so out of the way of usual ones.
 # shellcheck disable=SC2034
