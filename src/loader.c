@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,7 +8,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include <bpf/bpf.h>
-#include <bpf/btf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include "loader.h"
@@ -170,6 +170,18 @@ static void object_lost(struct loader *l, const char *name, int err)
 
 /* ---- objects ---- */
 
+/*
+ * From 6.1 on the kernel has an allocator for BPF programs in any context: entries then take memory when
+ * they are there, and not all at once. What a container must not be missed for stays allocated.
+ */
+static int allocate_as_needed(const struct loader *l, struct bpf_map *map)
+{
+	if (!l->btf || btf__find_by_name_kind(l->btf, "bpf_mem_alloc", BTF_KIND_STRUCT) < 0 ||
+	    bpf_map__type(map) != BPF_MAP_TYPE_HASH || !strcmp(bpf_map__name(map), "cgroups"))
+		return 0;
+	return bpf_map__set_map_flags(map, bpf_map__map_flags(map) | BPF_F_NO_PREALLOC);
+}
+
 /* Every map is made once: by the first object that has it. */
 static int share_maps(struct loader *l, struct bpf_object *obj)
 {
@@ -186,6 +198,14 @@ static int share_maps(struct loader *l, struct bpf_object *obj)
 				return err;
 		} else if (!strcmp(bpf_map__name(map), "ring")) {
 			bpf_map__set_max_entries(map, l->options.ring_bytes);
+		} else if (!strcmp(bpf_map__name(map), "syscall_inflight") &&
+			   !l->options.trace_enter) {
+			bpf_map__set_max_entries(map, 1);
+		} else {
+			int err = allocate_as_needed(l, map);
+
+			if (err)
+				return err;
 		}
 	}
 	return 0;
@@ -391,6 +411,10 @@ int loader_open(struct loader **out, const struct loader_options *o)
 		}
 	}
 	name_sections(l);
+	/* some 10 MiB that only loading needed */
+	btf__free(l->btf);
+	l->btf = NULL;
+	malloc_trim(0);
 	*out = l;
 	return loaded ? 0 : -ENOTSUP;
 }
