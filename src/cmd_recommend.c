@@ -6,9 +6,8 @@
 #include <string.h>
 #include "advise.h"
 #include "commands.h"
+#include "json_file.h"
 #include "log.h"
-
-#define REPORT_MAX (256u << 20) /* bytes of a report that is read */
 
 struct request {
 	const char *what, *runtime;
@@ -19,35 +18,12 @@ struct request {
 
 static const char usage[] =
 	"Usage: ebpfmon recommend seccomp|capabilities [OPTIONS] REPORT...\n"
+	"       ebpfmon recommend --verify [OPTIONS] REPORT... -- COMMAND...   (--verify --help)\n"
 	"  --for docker|podman|runc|crun     with the base set of that runtime alone (default: of all)\n"
 	"  --default-action errno|log|kill   of calls that are not allowed (errno: ENOSYS)\n"
 	"  --explain                         for each entry, why it is there\n"
 	"  --recording-profile               the profile to record under: allows everything\n"
 	"  --strict                          end with status 4 when a report is not the whole truth\n";
-
-static cJSON *read_report(const char *path)
-{
-	FILE *f = fopen(path, "re");
-	cJSON *doc = NULL;
-	char *data = NULL;
-	long len;
-
-	if (!f) {
-		log_error("cannot read %s: %s", path, strerror(errno));
-		return NULL;
-	}
-	if (!fseek(f, 0, SEEK_END) && (len = ftell(f)) >= 0 && len <= (long)REPORT_MAX) {
-		rewind(f);
-		data = malloc((size_t)len + 1);
-		if (data && fread(data, 1, (size_t)len, f) == (size_t)len)
-			doc = cJSON_ParseWithLength(data, (size_t)len);
-	}
-	if (!doc)
-		log_error("%s is not a JSON document", path);
-	free(data);
-	fclose(f);
-	return doc;
-}
 
 static int one_of(const char *value, const char *const *names)
 {
@@ -115,6 +91,8 @@ int cmd_recommend(int argc, char **argv)
 	struct advice *a;
 	int status = EXIT_OK;
 
+	if (argc > 1 && !strcmp(argv[1], "--verify"))
+		return cmd_verify(argc - 1, argv + 1);
 	if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
 		fputs(usage, stdout);
 		return EXIT_OK;
@@ -129,7 +107,7 @@ int cmd_recommend(int argc, char **argv)
 	}
 	a = calloc(1, sizeof(*a));
 	for (int i = r.first; a && i < argc && status == EXIT_OK; i++) {
-		cJSON *doc = read_report(argv[i]);
+		cJSON *doc = json_read(argv[i]);
 
 		if (!doc || advice_add(a, doc)) {
 			if (doc)

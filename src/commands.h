@@ -20,5 +20,6 @@ int cmd_run(int argc, char **argv);
 int cmd_list(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_recommend(int argc, char **argv);
+int cmd_verify(int argc, char **argv); /* recommend --verify */
 
 #endif

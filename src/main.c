@@ -21,7 +21,7 @@ static const struct command commands[] = {
 	 OPT_RECORD, NULL},
 	{"run", cmd_run, "run a command and watch it as if it were a container", OPT_RUN, "--"},
 	{"recommend", cmd_recommend, "the least permissions that reports show a container to need",
-	 0, "seccomp capabilities --for --default-action --explain --recording-profile --strict"},
+	 0, "seccomp capabilities --for --default-action --explain --recording-profile --strict --verify"},
 	{"list", cmd_list, "list events, containers", 0, "events containers -f text json markdown"},
 	{"doctor", cmd_doctor, "what this kernel offers, what is missing, and what that costs", 0,
 	 "-f text json"},

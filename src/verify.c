@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: MIT
+/* Gates A and C: the command is run again. Gate B is in verify_negative.c. */
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <string.h>
+#include "log.h"
+#include "../src/names.h" /* not include/names.h, which the search path has first */
+#include "oci_profile.h"
+#include "verify.h"
+#include "wire.h"
+
+#define CALLS 1024 /* numbers that are looked at, of each ABI */
+
+static const struct {
+	const char *why, *calls;
+} safety[] = {
+#define SAFETY(why, calls) {why, calls},
+#include "safety.def"
+};
+
+static int run(const struct verify *v, const cJSON *profile, const cJSON *caps, struct outcome *o)
+{
+	char **argv = apply_argv(&v->apply, profile, caps);
+	int err;
+
+	if (!argv)
+		return -EINVAL;
+	err = replay_run(&v->replay, argv, o);
+	if (err)
+		log_error("cannot run %s: %s", argv[0], strerror(-err));
+	apply_free(argv);
+	return err;
+}
+
+/* What the first difference looks like, for people: a line of each side. */
+static void add_difference(cJSON *out, const char *key, const struct captured *a,
+			   const struct captured *b)
+{
+	const struct captured *sides[] = {a, b};
+	static const char *const names[] = {"without", "under"};
+	cJSON *o = cJSON_AddObjectToObject(out, key);
+	size_t at = 0;
+	char line[121];
+
+	while (at < a->len && at < b->len && a->text[at] == b->text[at])
+		at++;
+	while (at && a->text[at - 1] != '\n')
+		at--;
+	for (int i = 0; i < 2; i++) {
+		size_t len = at < sides[i]->len ? strcspn(sides[i]->text + at, "\n") : 0;
+
+		len = len < sizeof(line) ? len : sizeof(line) - 1;
+		if (len)
+			memcpy(line, sides[i]->text + at, len);
+		line[len] = 0;
+		cJSON_AddStringToObject(o, names[i], line);
+	}
+}
+
+int verify_oracle(struct verify *v, cJSON *out)
+{
+	cJSON *o = cJSON_AddObjectToObject(out, "oracle");
+	enum effect worst = EFFECT_NONE;
+
+	v->log_is_stable = true;
+	for (unsigned int i = 0; i < v->runs; i++) {
+		struct outcome again = {0};
+		enum effect e;
+		int err = run(v, NULL, NULL, i ? &again : &v->want);
+
+		if (err)
+			return err;
+		if (!i)
+			continue;
+		e = replay_effect(&v->want, &again, true);
+		if (e == EFFECT_LOG)
+			v->log_is_stable = false;
+		if (e > worst && e > EFFECT_LOG)
+			add_difference(o, "difference", &v->want.out, &again.out);
+		worst = e > worst ? e : worst;
+		outcome_free(&again);
+	}
+	if (v->want.status < 0)
+		worst = EFFECT_RESULT; /* it never ends: no oracle */
+	cJSON_AddNumberToObject(o, "runs", v->runs);
+	cJSON_AddBoolToObject(o, "same", worst <= EFFECT_LOG);
+	cJSON_AddNumberToObject(o, "exit_status", v->want.status);
+	cJSON_AddNumberToObject(o, "output_bytes", (double)v->want.out.len);
+	cJSON_AddBoolToObject(o, "log_is_stable", v->log_is_stable);
+	return worst <= EFFECT_LOG;
+}
+
+int verify_replay(const struct verify *v, cJSON *out)
+{
+	cJSON *o = cJSON_AddObjectToObject(out, "replay"), *effects;
+	enum effect worst = EFFECT_NONE;
+
+	effects = cJSON_AddArrayToObject(o, "effects");
+	for (unsigned int i = 0; i < v->runs; i++) {
+		struct outcome got = {0};
+		enum effect e;
+		int err = run(v, v->profile, v->caps, &got);
+
+		if (err)
+			return err;
+		e = replay_effect(&v->want, &got, v->log_is_stable);
+		cJSON_AddItemToArray(effects, cJSON_CreateString(effect_names[e]));
+		if (e > worst) {
+			cJSON_DeleteItemFromObject(o, "output");
+			cJSON_DeleteItemFromObject(o, "log");
+			cJSON_DeleteItemFromObject(o, "exit_status");
+			cJSON_AddNumberToObject(o, "exit_status", got.status);
+			add_difference(o, "output", &v->want.out, &got.out);
+			add_difference(o, "log", &v->want.err, &got.err);
+		}
+		worst = e > worst ? e : worst;
+		outcome_free(&got);
+	}
+	/* other messages are told, but what was asked for is there */
+	cJSON_AddBoolToObject(o, "passed", worst <= EFFECT_LOG);
+	return worst <= EFFECT_LOG;
+}
+
+/* ---- gate C ---- */
+
+static bool in_list(const char *list, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (const char *p = list; (p = strstr(p, name)); p += len)
+		if ((p == list || p[-1] == ' ') && (p[len] == ' ' || !p[len]))
+			return true;
+	return false;
+}
+
+static bool is_safety(const struct verify *v, const char *name)
+{
+	for (size_t i = 0; i < sizeof(safety) / sizeof(safety[0]); i++)
+		if (in_list(safety[i].calls, name))
+			return true;
+	return oci_profile_allows(v->base, name);
+}
+
+/* The worst of some runs; one that does any harm is enough. */
+static int ablate(const struct verify *v, const cJSON *profile, const cJSON *caps)
+{
+	enum effect e = EFFECT_NONE;
+
+	for (int i = 0; i < VERIFY_REPEATS && e == EFFECT_NONE; i++) {
+		struct outcome got = {0};
+		int err = run(v, profile, caps, &got);
+
+		if (err)
+			return err;
+		e = replay_effect(&v->want, &got, v->log_is_stable);
+		outcome_free(&got);
+	}
+	return (int)e;
+}
+
+static int add_effect(cJSON *to, const char *name, int effect)
+{
+	cJSON *o;
+
+	if (effect < 0)
+		return effect;
+	o = cJSON_CreateObject();
+	cJSON_AddStringToObject(o, "name", name);
+	cJSON_AddStringToObject(o, "class", effect_names[effect]);
+	cJSON_AddItemToArray(to, o);
+	return 0;
+}
+
+static int ablate_call(const struct verify *v, const char *name, cJSON *entries,
+		       unsigned int *scored, unsigned int *needed)
+{
+	cJSON *without;
+	int effect;
+
+	if (is_safety(v, name))
+		return 0;
+	without = oci_profile_without(v->profile, name);
+	effect = ablate(v, without, v->caps);
+	cJSON_Delete(without);
+	log_info("without %s: %s", name, effect < 0 ? strerror(-effect) : effect_names[effect]);
+	++*scored;
+	*needed += effect > EFFECT_NONE;
+	return add_effect(entries, name, effect);
+}
+
+static int ablate_caps(const struct verify *v, cJSON *out)
+{
+	cJSON *list = cJSON_AddArrayToObject(out, "capabilities");
+	int n = cJSON_GetArraySize(v->caps), err = 0;
+
+	for (int i = 0; i < n && !err; i++) {
+		cJSON *fewer = cJSON_Duplicate(v->caps, true);
+
+		cJSON_DeleteItemFromArray(fewer, i);
+		err = add_effect(list, cJSON_GetArrayItem(v->caps, i)->valuestring,
+				 ablate(v, v->profile, fewer));
+		cJSON_Delete(fewer);
+	}
+	return err;
+}
+
+int verify_minimality(const struct verify *v, cJSON *out)
+{
+	cJSON *o = cJSON_AddObjectToObject(out, "minimality");
+	cJSON *entries = cJSON_AddArrayToObject(o, "entries");
+	unsigned int scored = 0, needed = 0;
+	int err = 0;
+
+	for (__u32 abi = 0; abi <= EV_ABI_X32; abi++)
+		for (__u32 nr = 0; nr < CALLS && !err; nr++) {
+			const char *name = name_syscall(EV_SYSNR(abi, nr));
+
+			if (name && oci_profile_allows(v->profile, name) &&
+			    !(abi && syscall_number(EV_ABI_NATIVE, name) >= 0) &&
+			    !(abi == EV_ABI_X32 && syscall_number(EV_ABI_COMPAT, name) >= 0))
+				err = ablate_call(v, name, entries, &scored, &needed);
+		}
+	err = err ? err : ablate_caps(v, o);
+	cJSON_AddNumberToObject(o, "repeats", VERIFY_REPEATS);
+	cJSON_AddNumberToObject(o, "scored", scored);
+	cJSON_AddNumberToObject(o, "needed", needed);
+	if (scored)
+		cJSON_AddNumberToObject(o, "score", (double)needed / scored);
+	return err ? err : 1;
+}
+
+void verify_profile(const struct verify *v, cJSON *out)
+{
+	cJSON *o = cJSON_AddObjectToObject(out, "profile");
+	unsigned int known = 0, allowed = 0;
+
+	for (__u32 nr = 0; nr < CALLS; nr++) {
+		const char *name = name_syscall(EV_SYSNR(EV_ABI_NATIVE, nr));
+
+		known += name != NULL;
+		allowed += name && oci_profile_allows(v->profile, name);
+	}
+	cJSON_AddNumberToObject(o, "entries", allowed);
+	cJSON_AddNumberToObject(o, "known", known);
+	cJSON_AddNumberToObject(o, "blocked", known ? 1 - (double)allowed / known : 0);
+	cJSON_AddItemToObject(o, "capabilities", cJSON_Duplicate(v->caps, true));
+}
