@@ -32,6 +32,14 @@ struct {
 	__type(value, struct ev_syscall_calls);
 } syscall_calls SEC(".maps");
 
+/* Calls that found no room there, without their processes: the sums of a container lack nothing. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct call_key);
+	__type(value, struct ev_syscall_calls);
+} syscall_calls_rest SEC(".maps");
+
 /* A new record is written here first: too big for the stack beside what else is there. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -94,6 +102,26 @@ static __always_inline void call_add(struct ev_syscall_calls *v, __u64 ns, bool 
 	}
 }
 
+/* Only when there is no room here either does a call travel by itself. */
+static __always_inline void call_rest(struct call_key *k, struct ev_syscall_calls *v)
+{
+	struct ev_syscall_calls *old;
+
+	k->tgid = k->start = 0;
+	v->hdr.pid = v->hdr.tid = v->hdr.vpid = v->hdr.ppid = 0;
+	v->hdr.start = 0;
+	v->hdr.flags |= EV_F_NOPROC;
+	old = bpf_map_lookup_elem(&syscall_calls_rest, k);
+	if (!old && bpf_map_update_elem(&syscall_calls_rest, k, v, BPF_NOEXIST) == 0)
+		return;
+	if (!old)
+		old = bpf_map_lookup_elem(&syscall_calls_rest, k);
+	if (old)
+		call_add(old, v->total, v->denied);
+	else
+		ev_output(v, EV_syscall_calls, sizeof(*v), false);
+}
+
 static __always_inline void call_count(const struct seen *who, const struct outcome *o)
 {
 	struct ev_syscall_calls *v;
@@ -124,13 +152,13 @@ static __always_inline void call_count(const struct seen *who, const struct outc
 		return;
 	if (bpf_map_update_elem(&syscall_calls, &k, v, BPF_NOEXIST) == 0)
 		return;
-	/* another CPU was first, or the map is full: then this one call travels by itself */
+	/* another CPU was first, or the map is full */
 	struct ev_syscall_calls *old = bpf_map_lookup_elem(&syscall_calls, &k);
 
 	if (old)
 		call_add(old, o->ns, o->denied);
 	else
-		ev_output(v, EV_syscall_calls, sizeof(*v), false);
+		call_rest(&k, v);
 }
 
 #define SYS_PATH(n) (1u << (n))

@@ -2,6 +2,7 @@
 /* ebpfmon record: watch containers. */
 #include <errno.h>
 #include "commands.h"
+#include "privilege.h"
 #include "recorder.h"
 
 int cmd_record(int argc, char **argv)
@@ -15,6 +16,8 @@ int cmd_record(int argc, char **argv)
 	err = recorder_open(&r, &o);
 	if (!err)
 		err = recorder_start(&r);
+	if (!err)
+		err = privilege_settle(o.sandbox);
 	if (!err) {
 		while (recorder_turn(&r))
 			;

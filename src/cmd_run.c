@@ -15,6 +15,7 @@
 #include "clock.h"
 #include "commands.h"
 #include "log.h"
+#include "privilege.h"
 #include "recorder.h"
 
 struct command {
@@ -154,6 +155,8 @@ int cmd_run(int argc, char **argv)
 		err = make_cgroup(&c, &r, o.name ? o.name : o.command[0]);
 	if (!err)
 		err = start(&c, o.command);
+	if (!err)
+		err = privilege_settle(o.sandbox);
 	if (!err)
 		status = exit_status(&c, record(&r, &c));
 	recorder_close(&r);

@@ -34,7 +34,7 @@ struct options {
 	__u64 duration; /* ns; 0: until a signal */
 	__u32 buffer; /* bytes */
 	const char *output, *name;
-	bool wait, exit_with_container, summary, strict, quiet, verbose;
+	bool wait, exit_with_container, summary, strict, quiet, verbose, sandbox;
 	char *const *command; /* of `run`, ended by NULL */
 };
 

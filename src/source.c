@@ -23,7 +23,7 @@ struct source {
 	const struct loader *loader;
 	struct pipeline *pipeline;
 	struct ring_buffer *ring;
-	struct counter_map counters[EV__MAX];
+	struct counter_map counters[2 * EV__MAX];
 	unsigned int nr_counters;
 	void *keys, *values; /* BATCH of the largest */
 	int nr_cpus;
@@ -37,29 +37,36 @@ static int on_record(void *arg, void *data, size_t len)
 	return 0;
 }
 
-/* The map of a counter is called like its event: "file_io" holds file.io. */
+static void add_counter(struct source *s, enum ev_type type, const char *name)
+{
+	struct bpf_map_info info = {};
+	__u32 len = sizeof(info);
+	int fd = loader_map(s->loader, name);
+
+	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len) || info.key_size > KEY_MAX)
+		return;
+	s->counters[s->nr_counters++] = (struct counter_map){
+		.fd = fd,
+		.type = type,
+		.key_size = info.key_size,
+		.value_size = info.value_size,
+		.max_entries = info.max_entries,
+	};
+}
+
+/* The map of a counter is called like its event: "file_io" holds file.io; "_rest" what found no room in it. */
 static void find_counters(struct source *s)
 {
 	for (int type = 0; type < EV__MAX; type++) {
-		struct bpf_map_info info = {};
-		__u32 len = sizeof(info);
 		char name[64];
-		int fd;
 
 		if (!event_descs[type].counter)
 			continue;
 		snprintf(name, sizeof(name), "%s", event_descs[type].name);
 		*strchr(name, '.') = '_';
-		fd = loader_map(s->loader, name);
-		if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len) || info.key_size > KEY_MAX)
-			continue;
-		s->counters[s->nr_counters++] = (struct counter_map){
-			.fd = fd,
-			.type = type,
-			.key_size = info.key_size,
-			.value_size = info.value_size,
-			.max_entries = info.max_entries,
-		};
+		add_counter(s, type, name);
+		strcat(name, "_rest");
+		add_counter(s, type, name);
 	}
 }
 

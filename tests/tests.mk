@@ -140,6 +140,10 @@ format: ## let clang-format have its way
 test-secrets: all $(TRIGGER) ## 1,000 containers in waves: no secret of one turns up under another (root)
 	$(Q)SWARM_SECRETS=1000 python3 tests/live/run.py --ebpfmon ./$(EXE) -k swarm.secrets
 
+.PHONY: test-flood
+test-flood: all $(TRIGGER) ## a minute each of forks, opens, connections at the most: the account of loss is exact (root; 10 minutes)
+	$(Q)FLOOD_SECONDS=60 LIVE_RUN_TIMEOUT=600 python3 tests/live/run.py --ebpfmon ./$(EXE) -k '^flood'
+
 .PHONY: bench-containers
 bench-containers: all $(TRIGGER) ## what a container costs, in time and memory; 2,000 of them, COUNT= (root; 3 minutes)
 	$(Q)python3 tests/bench/containers.py

@@ -19,6 +19,7 @@ import attribution	# noqa: E402
 import cases	# noqa: E402
 import engines	# noqa: E402
 import events	# noqa: E402
+import flood	# noqa: E402
 import harness	# noqa: E402
 import identity	# noqa: E402
 import swarm	# noqa: E402
@@ -91,7 +92,7 @@ def all_tests(setup, args):
     if args.harness:
         found = list(harness.tests(setup, runtimes))
     else:
-        found += [t for m in (events, cases, attribution, identity, swarm, truth) for t in m.tests(setup, runtimes)]
+        found += [t for m in (events, cases, attribution, identity, swarm, flood, truth) for t in m.tests(setup, runtimes)]
     return [(n, f) for n, f in found if re.search(args.k, n)]
 
 

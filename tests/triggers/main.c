@@ -15,6 +15,7 @@
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "adversary.h"
 #include "swarm.h"
 #include "trigger.h"
 
@@ -386,16 +387,21 @@ static int start(char **command)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+/* Those that tell what they did in a form of their own. */
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+} programs[] = {{"swarm", swarm}, {"secret", secret}, {"flood", flood}, {"attack", attack}};
+
 int main(int argc, char **argv)
 {
 	const struct trigger *t;
 	ssize_t n;
 
 	helpers(argc, argv);
-	if (argc > 1 && !strcmp(argv[1], "swarm"))
-		return swarm(argc, argv);
-	if (argc > 1 && !strcmp(argv[1], "secret"))
-		return secret(argc, argv);
+	for (size_t i = 0; argc > 1 && i < sizeof(programs) / sizeof(programs[0]); i++)
+		if (!strcmp(argv[1], programs[i].name))
+			return programs[i].run(argc, argv);
 	if (argc > 1 && !strcmp(argv[1], "reuse"))
 		return reuse();
 	if (argc > 2 && !strcmp(argv[1], "start"))
