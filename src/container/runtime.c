@@ -41,7 +41,7 @@ struct visit {
 	struct container_info *info;
 	const char *cgroup_path;
 	size_t best;
-	int (*list_fn)(const struct container_info *info, void *arg);
+	int (*list_fn)(struct container_info *info, void *arg);
 	void *list_arg;
 	char **seen;
 	size_t nr_seen;
@@ -465,7 +465,7 @@ static int list_one(struct visit *v, const char *id)
 }
 
 int runtime_list(const struct runtime_paths *p,
-		 int (*fn)(const struct container_info *info, void *arg), void *arg)
+		 int (*fn)(struct container_info *info, void *arg), void *arg)
 {
 	struct visit v = {.fn = list_one, .list_fn = fn, .list_arg = arg};
 	struct rt rt;
@@ -484,6 +484,7 @@ int runtime_list(const struct runtime_paths *p,
 		/* each owner once */
 		for (size_t j = 0; j < i; j++)
 			done = done || rt.places[j].owner == owner;
+		rt_allow(&rt);
 		for (size_t k = 0; !done && !err && k < RT_LEN(kinds); k++)
 			err = visit_kind(&v, k, owner);
 	}

@@ -4,7 +4,8 @@
  *
  * Everything read is untrusted: a missing, unreadable, oversized, malformed or lying file costs
  * the facts it would have given and nothing else. Strings are copied as they are (escape them on
- * output), cut at 4096 bytes; lists stop at 512 entries.
+ * output), cut at 4096 bytes; lists stop at 512 entries. Of a user's (rootless) files no more is
+ * read for one question than a few thousand and 16 MiB, so that he cannot keep us busy with them.
  */
 #ifndef EBPFMON_CONTAINER_RUNTIME_H
 #define EBPFMON_CONTAINER_RUNTIME_H
@@ -97,11 +98,11 @@ int runtime_creator(const struct runtime_paths *p, const char *cgroup_path, pid_
 		    struct container_info *out);
 
 /*
- * Call @fn for every container known to the state files whose init process is alive. @info lasts
- * for the call. A non-zero return of @fn ends the walk and is
- * returned. Returns 0 or -ENOMEM otherwise.
+ * Call @fn for every container known to the state files whose init process is alive. What @info
+ * points to lasts for the call; @fn may take it and leave zeroes. A non-zero return of @fn ends the
+ * walk and is returned. Returns 0 or -ENOMEM otherwise.
  */
 int runtime_list(const struct runtime_paths *p,
-		 int (*fn)(const struct container_info *info, void *arg), void *arg);
+		 int (*fn)(struct container_info *info, void *arg), void *arg);
 
 #endif

@@ -16,7 +16,6 @@ static const char *const runtimes[] = {"runc", "crun", "youki"};
 
 /* What `runc [--root DIR] run|create [--bundle DIR] ID` says. */
 struct command_line {
-	const char *runtime; /* static */
 	const char *id; /* these point into the command line */
 	const char *bundle; /* NULL: the current directory */
 };
@@ -29,13 +28,19 @@ static bool starts_container(const char *argv, size_t len)
 	return false;
 }
 
-static int read_command_line(const char *comm, const char *argv, size_t len, struct command_line *c)
+/* Which of them is called so, or NULL. */
+static const char *runtime_of(const char *comm)
 {
-	*c = (struct command_line){.runtime = NULL};
 	for (size_t i = 0; i < RT_LEN(runtimes); i++)
 		if (!strcmp(comm, runtimes[i]))
-			c->runtime = runtimes[i];
-	if (!c->runtime || !starts_container(argv, len))
+			return runtimes[i];
+	return NULL;
+}
+
+static int read_command_line(const char *argv, size_t len, struct command_line *c)
+{
+	*c = (struct command_line){.id = NULL};
+	if (!starts_container(argv, len))
 		return -ENOENT;
 	for (const char *a = argv; a < argv + len; a += strlen(a) + 1)
 		c->id = a; /* the last one */
@@ -99,6 +104,7 @@ int rt_creator(struct rt *rt, pid_t creator, const char *cgroup_path, struct con
 	_cleanup_str_ char *comm = NULL, *argv = NULL;
 	_cleanup_json_ cJSON *config = NULL;
 	struct command_line c;
+	const char *runtime;
 	struct rt_place at;
 	char dir[PATH_MAX];
 	size_t len;
@@ -108,9 +114,12 @@ int rt_creator(struct rt *rt, pid_t creator, const char *cgroup_path, struct con
 	if (!comm)
 		return -ENOENT;
 	comm[strcspn(comm, "\n")] = '\0';
+	/* first whose it is: of others, nothing is read that they could choose */
+	runtime = runtime_of(comm);
+	if (!runtime || !rt_process_is_trusted(rt, creator))
+		return -ENOENT;
 	argv = rt_proc_read(rt, creator, "cmdline", &len);
-	if (!argv || !len || read_command_line(comm, argv, len, &c) ||
-	    !rt_process_is_trusted(rt, creator) ||
+	if (!argv || !len || read_command_line(argv, len, &c) ||
 	    bundle_dir(rt, creator, c.bundle, dir, sizeof(dir)))
 		return -ENOENT;
 	rt_system_place(&at, dir);
@@ -122,7 +131,7 @@ int rt_creator(struct rt *rt, pid_t creator, const char *cgroup_path, struct con
 		return err;
 	info_set(&info->id, c.id);
 	info_set(&info->runtime, driver(dir));
-	info_set(&info->runtime, c.runtime);
+	info_set(&info->runtime, runtime);
 	info_add_cgroup(info, cgroup_path);
 	return 0;
 }

@@ -217,6 +217,13 @@ static int add_given(struct rt *rt, enum rt_kind kind, const char *const *list)
 	return err;
 }
 
+/* A new question, or another user: what the one spent is not missing for the other. */
+void rt_allow(struct rt *rt)
+{
+	rt->allowance = (struct rt_allowance){.files = RT_USERS_FILES, .bytes = RT_USERS_BYTES};
+	rt->users = &rt->allowance;
+}
+
 int rt_init(struct rt *rt, const struct runtime_paths *p)
 {
 	static const struct runtime_paths none;
@@ -225,6 +232,7 @@ int rt_init(struct rt *rt, const struct runtime_paths *p)
 
 	*rt = (struct rt){.paths = p ? p : &none};
 	rt->root = rt->paths->root ? rt->paths->root : "";
+	rt_allow(rt);
 	p = rt->paths;
 	err = add_given(rt, RT_DOCKER, p->docker_data_roots);
 	if (!err)

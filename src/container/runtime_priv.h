@@ -16,6 +16,10 @@
 #define RT_LIST_MAX	512 /* longer lists are cut */
 #define RT_OWNER_SYSTEM (-1L)
 
+/* What a user's files may cost, for one question: he can make them as many and as long as he likes. */
+#define RT_USERS_FILES 2048
+#define RT_USERS_BYTES (16UL << 20)
+
 /* What a place holds. */
 enum rt_kind {
 	RT_DOCKER, /* DIR/containers/ID/config.v2.json */
@@ -39,16 +43,24 @@ struct rt_place {
 	enum rt_kind kind;
 };
 
+/* How many more of a user's files, and bytes of them, may be read. */
+struct rt_allowance {
+	size_t files, bytes;
+};
+
 struct rt {
 	const struct runtime_paths *paths;
 	const char *root;
 	struct rt_place *places;
 	size_t nr_places;
+	struct rt_allowance *users; /* spent by whoever reads */
+	struct rt_allowance allowance; /* where it points */
 };
 
 /* runtime_places.c */
 int rt_init(struct rt *rt, const struct runtime_paths *p);
 void rt_exit(struct rt *rt);
+void rt_allow(struct rt *rt);
 int rt_add(struct rt *rt, enum rt_kind kind, long owner, size_t trusted, const char *path);
 int rt_add_user(struct rt *rt, long uid);
 int rt_add_all_users(struct rt *rt);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * podman and CRI-O, which share containers/storage: DIR/DRIVER-containers/containers.json and
- * DIR/DRIVER-containers/ID/userdata/ (containers/storage; libpod; cri-o's container_server.go).
+ * podman and CRI-O, which share containers/storage: DIR/DRIVER-containers/containers.json,
+ * DIR/DRIVER-containers/ID/userdata/ and DIR/DRIVER-images/images.json (containers/storage; libpod;
+ * cri-o's container_server.go).
  */
 #include <errno.h>
 #include <limits.h>
@@ -41,6 +42,31 @@ static int add_entry(struct container_info *info, const cJSON *list, const char 
 	return -ENOENT;
 }
 
+/* The digest of the image's manifest. @sub: "DRIVER-containers". */
+static void add_digest(const struct rt *rt, const struct rt_place *at, const char *sub,
+		       struct container_info *info)
+{
+	static const char sha[] = "sha256:";
+	const char *id = info->image_id, *dash = strrchr(sub, '-');
+	_cleanup_json_ cJSON *images = NULL;
+	char rel[PATH_MAX];
+	const cJSON *image;
+
+	if (!id || info->image_digest || !dash)
+		return;
+	if (!strncmp(id, sha, strlen(sha)))
+		id += strlen(sha);
+	snprintf(rel, sizeof(rel), "%.*s-images/images.json", (int)(dash - sub), sub);
+	images = rt_json(rt, at, rel);
+	cJSON_ArrayForEach(image, images)
+	{
+		const char *said = state_str(image, "id");
+
+		if (said && !strcmp(said, id))
+			info_set(&info->image_digest, state_str(image, "digest"));
+	}
+}
+
 int storage_fill(const struct rt *rt, const struct rt_place *at, const char *sub, const char *id,
 		 struct container_info *info)
 {
@@ -73,6 +99,9 @@ int storage_fill(const struct rt *rt, const struct rt_place *at, const char *sub
 	if (!found) {
 		info_set(&info->id, id);
 		info_set(&info->runtime, info->pod_uid ? "cri-o" : "podman");
+		/* the name may have the digest that was asked for */
+		info_digest_of_image(info);
+		add_digest(rt, at, sub, info);
 	}
 	return found;
 }

@@ -39,6 +39,9 @@ static int open_users(const struct rt *rt, const struct rt_place *at, const char
 	const char *below = at->path + at->trusted;
 	int n, fd;
 
+	if (!rt->users->files)
+		return -EDQUOT;
+	rt->users->files--;
 	n = snprintf(base, sizeof(base), "%s%.*s", rt->root, (int)at->trusted, at->path);
 	if (n < 0 || (size_t)n >= sizeof(base))
 		return -ENAMETOOLONG;
@@ -147,7 +150,9 @@ int rt_read(const struct rt *rt, const struct rt_place *at, const char *rel, cha
 	    size_t *len)
 {
 	_cleanup_fd_ int fd = rt_open(rt, at, rel, 0);
+	size_t max = STATE_FILE_MAX;
 	struct stat st;
+	int err;
 
 	if (fd < 0)
 		return fd;
@@ -155,9 +160,14 @@ int rt_read(const struct rt *rt, const struct rt_place *at, const char *rel, cha
 		return -errno;
 	if (!S_ISREG(st.st_mode))
 		return -EINVAL;
-	if ((size_t)st.st_size > STATE_FILE_MAX)
+	if (at->owner >= 0 && rt->users->bytes < max)
+		max = rt->users->bytes;
+	if ((size_t)st.st_size > max)
 		return -EFBIG;
-	return slurp(fd, STATE_FILE_MAX, buf, len);
+	err = slurp(fd, max, buf, len);
+	if (!err && at->owner >= 0)
+		rt->users->bytes -= *len;
+	return err;
 }
 
 cJSON *rt_json(const struct rt *rt, const struct rt_place *at, const char *rel)
@@ -191,9 +201,13 @@ int rt_each(const struct rt *rt, const struct rt_place *at, const char *rel,
 		close(fd);
 		return 0;
 	}
-	while (!err && (e = readdir(dir)))
-		if (e->d_name[0] != '.')
-			err = fn(e->d_name, arg);
+	while (!err && (e = readdir(dir))) {
+		if (e->d_name[0] == '.')
+			continue;
+		if (at->owner >= 0 && !rt->users->files)
+			break;
+		err = fn(e->d_name, arg);
+	}
 	closedir(dir);
 	return err;
 }

@@ -284,8 +284,11 @@ static bool is_of_parent(const struct container *c, const struct container_info 
 	return false;
 }
 
-/* Asks the runtimes' records. @by: who made the cgroup, if that was just now. */
-static void learn(struct container_table *t, struct container *c, pid_t by)
+/*
+ * Asks the runtimes' records. @by: who made the cgroup, if that was just now. @processes: ask them
+ * for further places, too.
+ */
+static void learn(struct container_table *t, struct container *c, pid_t by, bool processes)
 {
 	struct runtime_paths where = t->sel.runtimes;
 	struct container_info info = {};
@@ -293,6 +296,7 @@ static void learn(struct container_table *t, struct container *c, pid_t by)
 
 	if (c->info.id || c->unit)
 		return;
+	where.no_proc_scan |= !processes;
 	/* who is root in a container can make as many of these as he likes: they must cost little */
 	if (c->nested)
 		where.no_proc_scan = where.ids_only = true;
@@ -400,7 +404,7 @@ struct container *container_table_create(struct container_table *t, const struct
 	if (!c)
 		c = by_creator(t, n, above, m);
 	if (c) {
-		learn(t, c, m->by);
+		learn(t, c, m->by, true);
 		try_decide(t, c, false);
 		return c;
 	}
@@ -430,7 +434,7 @@ void container_table_remove(struct container_table *t, __u64 id, __u64 now)
 		return;
 	if (n->container && n->container->cgroup == id && n->container->state == CT_UNDECIDED) {
 		if (n->container->by_path)
-			learn(t, n->container, 0);
+			learn(t, n->container, 0, true);
 		decide(t, n->container,
 		       n->container->known && wanted(t, n->container) ? CT_WATCHED : CT_IGNORED);
 	}
@@ -465,7 +469,7 @@ struct container *container_table_find(struct container_table *t, __u64 cgroup)
 void container_table_entry(struct container_table *t, struct container *c, __u64 now)
 {
 	c->known = true;
-	learn(t, c, 0);
+	learn(t, c, 0, true);
 	if (c->state != CT_UNDECIDED)
 		return;
 	if (!c->entered)
@@ -515,7 +519,7 @@ static void retry(struct container_table *t, struct container *c, __u64 now)
 {
 	bool last = now > c->entered + METADATA_NS;
 
-	learn(t, c, 0);
+	learn(t, c, 0, true);
 	try_decide(t, c, last);
 	if (last && c->state == CT_IGNORED)
 		log_warn("nothing is known of container %s but its id: it is not recorded",
@@ -602,7 +606,7 @@ struct scan {
 	size_t nr_known;
 };
 
-static int remember(const struct container_info *info, void *arg)
+static int remember(struct container_info *info, void *arg)
 {
 	struct scan *s = arg;
 	struct container_info *grown;
@@ -613,30 +617,49 @@ static int remember(const struct container_info *info, void *arg)
 	if (!grown)
 		return -ENOMEM;
 	s->known = grown;
-	memset(&grown[s->nr_known], 0, sizeof(*grown));
-	if (runtime_lookup(&s->t->sel.runtimes, info->nr_cgroups ? info->cgroups[0] : NULL,
-			   info->id, info->runtime, &grown[s->nr_known]) == 0)
-		s->nr_known++;
+	grown[s->nr_known++] = *info;
+	memset(info, 0, sizeof(*info));
 	return 0;
+}
+
+/* The running container whose records name this cgroup; its owner may take what it points to. */
+static struct container_info *record_of(struct scan *s, const char *path)
+{
+	for (size_t i = 0; i < s->nr_known; i++)
+		for (size_t j = 0; j < s->known[i].nr_cgroups; j++)
+			if (!strcmp(s->known[i].cgroups[j], path))
+				return &s->known[i];
+	return NULL;
+}
+
+static void take_record(struct container *c, struct container_info *record)
+{
+	take_info(c, record);
+	memset(record, 0, sizeof(*record));
 }
 
 static struct container *by_state(struct scan *s, struct node *n)
 {
-	for (size_t i = 0; i < s->nr_known; i++)
-		for (size_t j = 0; j < s->known[i].nr_cgroups; j++)
-			if (!strcmp(s->known[i].cgroups[j], n->path)) {
-				struct container *c =
-					container_new(s->t, n, s->known[i].id, s->now);
+	struct container_info *record = record_of(s, n->path);
+	struct container *c = record ? container_new(s->t, n, record->id, s->now) : NULL;
 
-				if (!c)
-					return NULL;
-				c->info = s->known[i];
-				memset(&s->known[i], 0, sizeof(s->known[i]));
-				c->runtime = c->info.runtime;
-				c->known = true;
-				return c;
-			}
-	return NULL;
+	if (c)
+		take_record(c, record);
+	return c;
+}
+
+/*
+ * What is known of one that its path names: mostly it was found with all that run. What was not, has
+ * no first process in the records; the processes have been asked for places already.
+ */
+static void learn_running(struct scan *s, struct container *c)
+{
+	struct container_info *record = record_of(s, c->cgroup_path);
+
+	if (record && !strcmp(record->id, c->id))
+		take_record(c, record);
+	else
+		learn(s->t, c, 0, false);
 }
 
 static void scan_one(struct scan *s, __u64 id, const char *path, struct container *above)
@@ -658,7 +681,8 @@ static void scan_one(struct scan *s, __u64 id, const char *path, struct containe
 	set_parent(c, above);
 	c->known = c->existing = true;
 	c->started = s->now;
-	learn(s->t, c, 0);
+	if (!c->info.id && !c->unit)
+		learn_running(s, c);
 }
 
 #define SCAN_DEPTH 32

@@ -3,9 +3,11 @@
 """What containers cost ebpfmon: 2,000 of them, started and stopped one wave after the other, each a cgroup with
 namespaces and a short process (tests/triggers/swarm.c). Shown are its CPU time and the time to start one, with and
 without it; its memory before, at the peak, after the first round was forgotten, and after a second: what leaks would
-grow. Needs root: make bench-containers; COUNT=2000."""
+grow; and how long it takes to start while as many run. Needs root: make bench-containers; COUNT=2000."""
+import hashlib
 import os
 import re
+import subprocess
 import sys
 import time
 
@@ -39,6 +41,33 @@ def timed(setup):
         return made, time.monotonic() - begin
 
 
+def start_among(setup):
+    """Seconds until recording, with COUNT containers there."""
+    sleepers = []
+    with Slice(setup) as path:
+        try:
+            for i in range(COUNT):
+                name = os.path.join(path, "docker-%s.scope" % hashlib.sha256(b"%d" % i).hexdigest())
+                os.mkdir(name)
+                sleepers.append((name, subprocess.Popen(["/bin/sleep", "600"], stdin=subprocess.DEVNULL)))
+                with open(os.path.join(name, "cgroup.procs"), "w") as f:
+                    f.write(str(sleepers[-1][1].pid))
+            begin = time.monotonic()
+            with Recording(setup, []) as recording:
+                seconds = time.monotonic() - begin
+                recording.stop()
+            return seconds
+        finally:
+            for name, process in sleepers:
+                process.kill()
+                process.wait()
+                while os.path.isdir(name):	# an exiting task leaves its cgroup a moment later
+                    try:
+                        os.rmdir(name)
+                    except OSError:
+                        time.sleep(0.01)
+
+
 def main():
     """Prints the table."""
     setup = Setup(os.path.join(TOP, "ebpfmon"))
@@ -60,6 +89,7 @@ def main():
             time.sleep(FORGOTTEN)
             again = memory(pid, "VmRSS")
             recording.stop()
+        start = start_among(setup)
         starts = sum(e["event"] == "container.start" for _, e in lines(recording, made))
     finally:
         setup.close()
@@ -72,6 +102,7 @@ def main():
     print("  %d s later                    %8d KiB" % (FORGOTTEN, after))
     print("  peak after as many again      %8d KiB" % peak2)
     print("  %d s later                    %8d KiB" % (FORGOTTEN, again))
+    print("start with %d running          %8.2f s" % (COUNT, start))
     return 0 if starts == COUNT and again - after < max(1024, after // 20) else 1
 
 

@@ -39,6 +39,7 @@ static const struct {
 	{'C', "/run/crun/web/status"},
 	{'P', STORE "containers.json"},
 	{'V', STORE "volatile-containers.json"},
+	{'J', "/var/lib/containers/storage/overlay-images/images.json"},
 	{'U', STORE A "/userdata/config.json"},
 	{'F', STORE A "/userdata/pidfile"},
 	{'L', "/var/lib/lxc/web/config"},

@@ -10,11 +10,12 @@ import shutil
 import subprocess
 
 from identity import listed
-from lib import (Container, Recording, RUN_TIMEOUT, RuncContainer, Skip, START_TIMEOUT, check, mounted,
-                 say, v2_root, wait_until)
+from lib import (Container, Recording, RUN_TIMEOUT, RuncContainer, Skip, START_TIMEOUT, check, mounted, read_text,
+                 read_text_if, say, v2_root, wait_until)
 
 
 EXIT = 3	# of the command in the container
+SIZE = 654321	# bytes that go through a socket
 
 
 class Crun(RuncContainer):
@@ -29,24 +30,29 @@ class Crun(RuncContainer):
 class Podman(Container):
     """Rootful, with its default storage."""
 
-    program, image = "podman", "localhost/ebpfmon-live:1"
+    program, image, more = "podman", "localhost/ebpfmon-live:1", ()
+
+    def command(self, *args):
+        """A podman command line."""
+        return ["podman", "--cgroup-manager", "cgroupfs", *args]
 
     def start(self):
         tar = subprocess.Popen(["tar", "-C", self.setup.rootfs, "-c", "."], stdout=subprocess.PIPE)
-        subprocess.run(["podman", "import", "-q", "-", self.image], stdin=tar.stdout, check=True,
+        subprocess.run(self.command("import", "-q", "-", self.image), stdin=tar.stdout, check=True,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         check(tar.wait() == 0, "tar failed")
-        self.popen(["podman", "--cgroup-manager", "cgroupfs", "run", "--rm", "-i", "--name", self.name, "--network",
-                    "none", "--label", "app=live", "--security-opt", "seccomp=unconfined", "--tmpfs", "/work",
-                    "-w", "/work", self.image, *self.argv])
+        self.popen(self.command("run", "--rm", "-i", "--name", self.name, "--network", "none", "--label", "app=live",
+                                "--security-opt", "seccomp=unconfined", "--tmpfs", "/work", "-w", "/work", *self.more,
+                                self.image, *self.argv))
 
     def told(self):
-        state = json.loads(say(["podman", "inspect", self.name]))[0]
+        state = json.loads(say(self.command("inspect", self.name)))[0]
+        image = json.loads(say(self.command("image", "inspect", self.image)))[0]
         return {"id": state["Id"], "name": state["Name"], "runtime": "podman", "init_pid": state["State"]["Pid"],
-                "image": state["ImageName"]}
+                "image": state["ImageName"], "image_digest": image["Digest"]}
 
     def kill(self):
-        subprocess.run(["podman", "rm", "-f", self.name], check=False, stdout=subprocess.DEVNULL,
+        subprocess.run(self.command("rm", "-f", self.name), check=False, stdout=subprocess.DEVNULL,
                        stderr=subprocess.DEVNULL)
 
 
@@ -164,7 +170,88 @@ def docker_in_docker(setup):
     check(opens == [inner], "opens of the secret: %r" % opens)
 
 
-ENGINES = (Crun, Podman, Ctr, Lxc, Nspawn)
+UNIT = """[Unit]
+DefaultDependencies=no
+SuccessAction=exit-force
+SuccessActionExitStatus=%d
+[Service]
+Type=oneshot
+ExecStart=/bin/sh -c 'while [ ! -e %s ]; do sleep 0.2; done; exec /bin/cat /etc/passwd > /tmp/%s'
+"""
+
+
+def systemd(setup):
+    """systemd in a container: its services are the container's, each in its cgroup, and no containers or units."""
+    need_vm("systemd-nspawn")	# systemd is there, too
+    host, units, secret, go = setup.subdir("systemd"), setup.subdir("units"), "secret-of-a-service", setup.dir + "/go"
+    with open(os.path.join(units, "secret.service"), "w") as f:
+        f.write(UNIT % (EXIT, go, secret))
+    container = RuncContainer(setup, ["/lib/systemd/systemd", "--unit=secret.service"], rootfs=host, readonly=False,
+                              env=["container=runc"], more_namespaces=["cgroup"], mounts=[
+        {"destination": "/sys", "type": "sysfs", "source": "sysfs"},
+        {"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup", "options": ["rw"]},
+        {"destination": "/run", "type": "tmpfs", "source": "tmpfs"},
+        {"destination": "/run/systemd/system", "type": "none", "source": units, "options": ["rbind"]},
+        {"destination": setup.dir, "type": "none", "source": setup.dir, "options": ["rbind"]}])
+    with mounted("/", host), Recording(setup, ["-c", container.name, "-e", "container,process,file.open"]) as recording, \
+            container:
+        shell = wait_until(lambda: [p for p in os.listdir("/proc") if p.isdigit() and
+                                    read_text_if("/proc/%s/cgroup" % p).rstrip().endswith("/system.slice/secret.service")],
+                           RUN_TIMEOUT, "the service; systemd said: %s" % container.errors())
+        rows = listed(setup)
+        with open(go, "w"):
+            pass
+        code = container.wait()
+        check(code == EXIT, "exit code %d: %s" % (code, container.errors()))
+        recording.stop()
+    check(list(rows) == [container.name] and "parents" not in rows[container.name] and
+          rows[container.name]["processes"] >= 1 + len(shell), "the list: %r" % rows)
+    events = recording.events()
+    check({e["container.id"] for e in events} == {container.name}, "ids: %r" % {e["container.id"] for e in events})
+    opens = [e for e in events if e["event"] == "file.open" and e.get("file.path") == "/tmp/" + secret]
+    check([(e["phase"], "exec_session.pid" in e) for e in opens] == [("run", False)], "opens of the secret: %r" % opens)
+    made = [e["cgroup.path"] for e in events if e["event"] == "container.cgroup_create"]
+    check(sum(p.endswith("/%s/system.slice/secret.service" % container.name) for p in made) == 1, "cgroups: %r" % made)
+    starts, stops = ([e for e in events if e["event"] == "container." + w] for w in ("start", "stop"))
+    check(len(starts) == 1 and [e.get("process.exit.code") for e in stops] == [EXIT], "%r %r" % (starts, stops))
+
+
+class RootlessPodman(Podman):
+    """An ordinary user's, in a service that his manager delegated to itself (--cgroups=split, as Quadlet does)."""
+
+    more = ("--cgroups=split",)
+    uid, service = 1234, "user.slice/user-1234.slice/user@1234.service/app.slice/web.service"
+
+    def start(self):
+        if not os.path.exists("/sys/fs/cgroup/cgroup.controllers"):
+            raise Skip("on cgroup v1 users' containers have no cgroups of their own")
+        if not shutil.which("newuidmap"):
+            raise Skip("newuidmap is not installed")
+        self.home, self.service = "/home/live", os.path.join("/sys/fs/cgroup", self.service)
+        for name, line in (("passwd", "live:x:1234:1234::/home/live:/bin/sh"), ("group", "live:x:1234:"),
+                           ("subuid", "live:200000:65536"), ("subgid", "live:200000:65536")):
+            if "live:" not in read_text("/etc/" + name):
+                with open("/etc/" + name, "a") as f:
+                    f.write(line + "\n")
+        for path in (self.home, "/run/user/1234", self.service):
+            os.makedirs(path, exist_ok=True)
+            os.chown(path, self.uid, self.uid)
+        for name in ("cgroup.procs", "cgroup.subtree_control", "cgroup.threads"):
+            os.chown(os.path.join(self.service, name), self.uid, self.uid)
+        super().start()
+
+    def command(self, *args):
+        return ["/bin/sh", "-c", "echo $$ > %s/cgroup.procs; cd /; exec \"$@\"" % self.supervisor(), "sh", "setpriv",
+                "--reuid=1234", "--regid=1234", "--clear-groups", "env", "HOME=" + self.home, "USER=live",
+                "XDG_RUNTIME_DIR=/run/user/1234", "podman", "--cgroup-manager", "cgroupfs", "--storage-driver", "vfs", *args]
+
+    def supervisor(self):
+        """Where podman moves itself to, before there may be children with controllers."""
+        path = os.path.join(self.service, "supervisor")
+        return path if os.path.exists(path) else self.service
+
+
+ENGINES = (Crun, Podman, RootlessPodman, Ctr, Lxc, Nspawn)
 
 
 def need_vm(program):
@@ -176,26 +263,42 @@ def need_vm(program):
 
 
 def engine(setup, kind):
-    """A secret in an argument and in a file's name: told once each, of this container, as the engine calls it."""
+    """A secret in an argument, a file's name and a socket's bytes: told once each, of this container, as the engine
+    calls it. And one of 20 ms."""
     need_vm(kind.program)
-    secret = "secret-of-%s" % kind.program
-    container = kind(setup, ["/bin/sh", "-c", "echo up; read x; /bin/cat /etc/passwd > /tmp/$0; exit %d" % EXIT, secret])
-    with Recording(setup, ["-c", container.name]) as recording, container:
+    secret = "secret-of-" + kind.__name__.lower()
+    container = kind(setup, ["/bin/sh", "-c", "echo up; read x; /bin/trigger secret $0 $1 || exit 9; exit %d" % EXIT,
+                             secret, str(SIZE)])
+    short = kind(setup, ["/bin/sleep", "0.02"])
+    with Recording(setup, ["-c", container.name, "-c", short.name]) as recording, container:
         container.wait_line(0)
         told = container.told()
         row = wait_until(lambda: listed(setup).get(told["id"]), RUN_TIMEOUT, "%r in the list" % told)
         container.go()
         code = container.wait()
         check(code == getattr(kind, "passes_on", EXIT), "exit code %d: %s" % (code, container.errors()))
+        with short:
+            check(short.wait() == 0, short.errors())
         recording.stop()
-    shown = dict(row, image=row.get("image", {}).get("name"))
+    shown = dict(row, image=row.get("image", {}).get("name"), image_digest=row.get("image", {}).get("digest"))
     check({k: shown.get(k) for k in told} == told, "the engine: %r\nthe list: %r" % (told, row))
     events = recording.events()
+    check({e["container.name"] for e in events} == {told.get("name", told["id"]), short.name},
+          "names: %r" % {e["container.name"] for e in events})
+    starts = [e for e in events if e["event"] == "container.start" and e["container.name"] == short.name]
+    check([e.get("container.image.name") for e in starts] == [told.get("image")], "of 20 ms: %r" % starts)
+    execs = [e for e in events if e["event"] == "process.exec" and e["container.name"] == short.name and
+             e["phase"] == "run" and e["process.command_args"] == ["/bin/sleep", "0.02"]]
+    check(len(execs) == 1, "of 20 ms: %r" % execs)
+    events = [e for e in events if e["container.name"] != short.name]
     check({e["container.id"] for e in events} == {told["id"]}, "ids: %r" % {e["container.id"] for e in events})
     execs = [e for e in events if e["event"] == "process.exec" and secret in e.get("process.command_args", [])]
     check(any(e["phase"] == "run" for e in execs), "exec of the secret: %r" % execs)
     opens = [e for e in events if e["event"] == "file.open" and e.get("file.path") == "/tmp/" + secret]
     check(len(opens) == 1, "opens of the secret: %r" % opens)
+    closes = [e for e in events if e["event"] == "tcp.close"]
+    for key in ("network.sent_bytes", "network.received_bytes"):
+        check([e[key] for e in closes if e.get(key)] == [SIZE], "%s: %r" % (key, closes))
     stops = [e for e in events if e["event"] == "container.stop"]
     check([e.get("process.exit.code") for e in stops] == [EXIT], "stop: %r" % stops)
 
@@ -203,5 +306,6 @@ def engine(setup, kind):
 def tests(setup):
     """(name, function) of each engine."""
     for kind in ENGINES:
-        yield "engines/%s" % kind.program, lambda k=kind: engine(setup, k)
+        yield "engines/%s" % kind.__name__.lower(), lambda k=kind: engine(setup, k)
     yield "engines/docker-in-docker", lambda: docker_in_docker(setup)
+    yield "engines/systemd", lambda: systemd(setup)

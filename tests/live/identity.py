@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Who a container is, by what its runtime says of it; and which ones --container means."""
+import contextlib
+import hashlib
 import json
 import os
 import re
@@ -172,6 +174,36 @@ def select(setup):
         docker.wait()
 
 
+def later(setup):
+    """Every kind of pattern means a container that starts later, and no other; two ids that begin alike are refused."""
+    word = setup.name()
+    number = hashlib.sha256(word.encode()).hexdigest()
+    patterns = [number[:12], "n-" + word, "n-*" + word[-6:], "image:live.example/" + word, "label:word=" + word,
+                "pod:ns/p-" + word, "pod:" + word]
+    mine = RuncContainer(setup, ["/bin/true"], name=number, annotations={
+        "word": word, "io.kubernetes.cri.image-name": "live.example/%s:1" % word, "io.kubernetes.pod.uid": word,
+        "io.kubernetes.cri.container-name": "n-" + word, "io.kubernetes.pod.name": "p-" + word,
+        "io.kubernetes.pod.namespace": "ns"})
+    other = RuncContainer(setup, ["/bin/true"], annotations={
+        "word": "x" + word, "io.kubernetes.cri.image-name": "live.example/x%s:1" % word,
+        "io.kubernetes.pod.name": "p-" + word + "x", "io.kubernetes.pod.namespace": "ns"})
+    with contextlib.ExitStack() as stack:
+        recordings = [(p, stack.enter_context(Recording(setup, ["-c", p, "-e", "container"]))) for p in patterns]
+        for container in (other, mine):
+            with container:
+                check(container.wait() == 0, container.errors())
+        for pattern, recording in recordings:
+            recording.stop()
+            ids = [e["container.id"] for e in recording.events() if e["event"] == "container.start"]
+            check(ids == [number], "-c %s recorded %r, not %s" % (pattern, ids, number))
+    twins = [RuncContainer(setup, ["/bin/sleep", "600"], name=number[:32] + end * 32) for end in "ab"]
+    with twins[0], twins[1]:
+        wait_until(lambda: {t.name for t in twins} <= set(listed(setup)), RUN_TIMEOUT, "both in the list")
+        for pattern in (number[:12], "id:" + number[:32]):
+            said = refused(setup, ["-c", pattern])
+            check(all(t.name[:12] in said for t in twins), "-c %s: not both: %s" % (pattern, said))
+
+
 def nested(setup):
     """A container in a container: attributed to the innermost, with the chain; watched with the outer one."""
     name = setup.name()
@@ -258,7 +290,7 @@ def ctr(setup):
 
 CASES = {
     "runc/identity.list": list_runc, "docker/identity.list": list_docker, "docker/identity.select": select, "docker/identity.ctr": ctr,
-    "runc/identity.nested": nested, "run/identity.unit": unit,
+    "runc/identity.later": later, "runc/identity.nested": nested, "run/identity.unit": unit,
     "runc/identity.short_lives": lambda s: short_lives(s, "runc"),
     "docker/identity.short_lives": lambda s: short_lives(s, "docker"),
 }

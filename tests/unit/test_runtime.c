@@ -604,6 +604,11 @@ static void test_podman(void **state)
 	assert_string_equal(h->info.name, "db");
 	assert_string_equal(h->info.image, "docker.io/postgres:16");
 	assert_string_equal(h->info.image_id, "cafe");
+	assert_null(h->info.image_digest);
+	put(h, "/var/lib/containers/storage/overlay-images/images.json",
+	    "[7,{\"id\":\"bad\",\"digest\":\"sha256:bad\"},{\"id\":\"cafe\",\"digest\":\"sha256:d1\"}]");
+	assert_int_equal(look(h, "/machine.slice/libpod-" A ".scope/container", NULL), 0);
+	assert_string_equal(h->info.image_digest, "sha256:d1");
 	assert_string_equal(h->info.runtime, "podman");
 	assert_string_equal(mount_at(&h->info, "/data")->name, "pg");
 	assert_int_equal(h->info.init_pid, 42);
@@ -843,7 +848,7 @@ struct listed {
 	char ids[8][129];
 };
 
-static int note(const struct container_info *info, void *arg)
+static int note(struct container_info *info, void *arg)
 {
 	struct listed *l = arg;
 
@@ -887,6 +892,60 @@ static void test_list(void **state)
 	assert_int_equal(l.n, 2);
 }
 
+struct counted {
+	int users, others;
+};
+
+static int count(struct container_info *info, void *arg)
+{
+	struct counted *c = arg;
+
+	if (!strncmp(info->id, "many-", 5))
+		c->users++;
+	else
+		c->others++;
+	return 0;
+}
+
+/* A user who has more, or longer, files than anybody needs keeps nobody busy, and hides no one else. */
+static void test_user_floods(void **state)
+{
+	static const char status[] = "{\"pid\":42,\"cgroup-path\":\"/x\"}";
+	const size_t size = 3 << 20;
+	struct host *h = *state;
+	struct counted c = {.users = 0};
+	char path[256], *big = malloc(size);
+
+	assert_non_null(big);
+	put_process(h, 42, "x\n", "", 0, "0::/x\n");
+	put(h, "/run/crun/web/status", status);
+	for (int i = 0; i < 5000; i++) {
+		snprintf(path, sizeof(path), "/run/user/%ld/crun/many-%d/status", h->user, i);
+		put_users(h, path, status);
+	}
+	assert_int_equal(runtime_list(&h->paths, count, &c), 0);
+	assert_in_range(c.users, 500, 2048);
+	assert_int_equal(c.others, 1);
+	/* 60 MiB of them */
+	memset(big, ' ', size);
+	memcpy(big, status, sizeof(status) - 1);
+	for (int i = 0; i < 5000; i++) {
+		char full[PATH_MAX];
+
+		snprintf(path, sizeof(path), "/run/user/%ld/crun/many-%d/status", h->user, i);
+		host_path(h, path, full);
+		if (i < 20)
+			put_n(h, path, big, size); /* the owner stays */
+		else
+			assert_int_equal(unlink(full), 0);
+	}
+	c = (struct counted){.users = 0};
+	assert_int_equal(runtime_list(&h->paths, count, &c), 0);
+	assert_in_range(c.users, 1, 6);
+	assert_int_equal(c.others, 1);
+	free(big);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -913,6 +972,7 @@ int main(void)
 		T(test_lying_states),
 		T(test_lists_are_bounded),
 		T(test_list),
+		T(test_user_floods),
 	};
 #undef T
 
