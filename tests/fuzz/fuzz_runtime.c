@@ -129,7 +129,7 @@ static void check_string(const char *s)
 	check(!s || strlen(s) <= 4096);
 }
 
-static int check_info(const struct container_info *info, void *arg)
+static int check_info(struct container_info *info, void *arg)
 {
 	struct container c = {
 		.id = info->id, .runtime = info->runtime, .cgroup_path = "/x", .info = *info};
