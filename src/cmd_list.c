@@ -75,6 +75,8 @@ static int add_row(struct container *c, void *arg)
 			 info->pod_namespace && info->pod_name ? "/" : "",
 			 info->pod_name ? info->pod_name : info->pod_uid);
 	container_processes_read(rows->mount, c->cgroup_path, &r->processes);
+	if (!r->processes.nr) /* what somebody left behind, or has not begun yet */
+		rows->nr--;
 	return 0;
 }
 

@@ -73,8 +73,10 @@ static void read_procs(int dir, struct container_processes *out)
 	while (fgets(line, sizeof(line), f)) {
 		long pid = strtol(line, NULL, 10);
 
-		if (pid > 0) /* 0: of another pid namespace than ours */
+		if (pid > 0)
 			add_process(out, (pid_t)pid);
+		else /* of another pid namespace than ours */
+			out->nr++;
 	}
 	fclose(f);
 }

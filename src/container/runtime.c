@@ -359,6 +359,8 @@ int runtime_lookup(const struct runtime_paths *p, const char *cgroup_path, const
 			return err;
 		q.path = path;
 		q.owner = cgroup_path_owner(path, strlen(path));
+		if (q.owner < 0 && p && p->delegated_to > 0)
+			q.owner = p->delegated_to;
 		err = cgroup_path_parse(path, strlen(path), &cp);
 		if (err == -EINVAL)
 			return err;

@@ -70,6 +70,7 @@ struct runtime_paths {
 	const char *const *storage_roots; /* podman and CRI-O --root (containers/storage) */
 	bool no_proc_scan; /* do not ask running processes' command lines */
 	bool ids_only; /* look for the id that is asked for; do not search all state for a cgroup */
+	long delegated_to; /* user who owns the directory that the cgroup is in; 0: the system's */
 };
 
 /*
@@ -78,7 +79,7 @@ struct runtime_paths {
  * that cgroup_path_parse() cannot tell, plain runc and crun, by the cgroups their state names.
  *
  * Record and path must agree: state that names another cgroup is not used, and of a path in a
- * user's delegated subtree only that user's own files are believed.
+ * user's delegated subtree (by its path, or @p->delegated_to) only that user's own files are believed.
  *
  * Returns 0 with @out filled (its old content is not freed), -ENOENT when nothing knows it,
  * -EINVAL on arguments that name nothing, -ENOMEM. @out is untouched on failure. Reads files:

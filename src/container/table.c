@@ -42,6 +42,7 @@ struct node {
 
 struct container_table {
 	struct container_select sel;
+	char *mount; /* of the hierarchy; NULL: there is none */
 	struct node *nodes;
 	struct item *containers, **tail;
 	/* per pattern: the id that it was found to mean, or NULL */
@@ -64,6 +65,7 @@ struct container_table *container_table_new(const struct container_select *sel)
 		return NULL;
 	t->sel = *sel;
 	t->tail = &t->containers;
+	t->mount = cgroup_mount();
 	t->pinned = calloc(sel->nr + 1, sizeof(*t->pinned));
 	t->exact = calloc(sel->nr + 1, sizeof(*t->exact));
 	if (!t->pinned || !t->exact) {
@@ -109,6 +111,7 @@ void container_table_free(struct container_table *t)
 		free(t->pinned[i]);
 	free(t->pinned);
 	free(t->exact);
+	free(t->mount);
 	free(t);
 }
 
@@ -285,6 +288,24 @@ static bool is_of_parent(const struct container *c, const struct container_info 
 }
 
 /*
+ * Whoever owns the directory that a cgroup was made in may make, and name, more of them there: a
+ * service's user (Delegate=), for instance. 0: root, or it is gone by now.
+ */
+static long delegated_to(const struct container_table *t, const char *path)
+{
+	const char *root = t->sel.runtimes.root, *slash = strrchr(path, '/');
+	char dir[2 * CGROUP_PATH_MAX];
+	struct stat st;
+	int n;
+
+	if (!t->mount || !slash)
+		return 0;
+	n = snprintf(dir, sizeof(dir), "%s%s%.*s", root ? root : "", t->mount, (int)(slash - path),
+		     path);
+	return n > 0 && (size_t)n < sizeof(dir) && !stat(dir, &st) ? (long)st.st_uid : 0;
+}
+
+/*
  * Asks the runtimes' records. @by: who made the cgroup, if that was just now. @processes: ask them
  * for further places, too.
  */
@@ -297,6 +318,7 @@ static void learn(struct container_table *t, struct container *c, pid_t by, bool
 	if (c->info.id || c->unit)
 		return;
 	where.no_proc_scan |= !processes;
+	where.delegated_to = delegated_to(t, c->cgroup_path);
 	/* who is root in a container can make as many of these as he likes: they must cost little */
 	if (c->nested)
 		where.no_proc_scan = where.ids_only = true;
@@ -777,17 +799,14 @@ static void find_first(struct container_table *t, struct container *c, const cha
 
 int container_table_scan(struct container_table *t, __u64 now)
 {
-	struct scan s = {.t = t, .now = now, .mount = cgroup_mount()};
-	int fd, err;
+	struct scan s = {.t = t, .now = now, .mount = t->mount};
+	int fd;
 
 	if (!s.mount)
 		return -ENOENT;
 	fd = open(s.mount, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0) {
-		err = -errno;
-		free(s.mount);
-		return err;
-	}
+	if (fd < 0)
+		return -errno;
 	runtime_list(&t->sel.runtimes, remember, &s);
 	scan_dir(&s, fd, "", NULL, 0);
 	for (size_t i = 0; i < s.nr_known; i++)
@@ -803,6 +822,5 @@ int container_table_scan(struct container_table *t, __u64 now)
 		if (i->c.existing && i->c.state == CT_WATCHED)
 			find_first(t, &i->c, s.mount);
 	}
-	free(s.mount);
 	return 0;
 }

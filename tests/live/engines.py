@@ -97,7 +97,7 @@ class Lxc(Container):
     def start(self):
         os.makedirs("/var/lib/lxc/" + self.name)
         with open("/var/lib/lxc/%s/config" % self.name, "w") as f:
-            f.write("lxc.uts.name = %s\nlxc.rootfs.path = dir:%s\nlxc.net.0.type = empty\nlxc.console.path = none\n"
+            f.write("lxc.uts.name = %s\nlxc.rootfs.path = dir:%s\nlxc.net.0.type = empty\nlxc.net.0.flags = up\nlxc.console.path = none\n"
                     "lxc.mount.auto = proc:mixed sys:ro\n" % (self.name, self.setup.rootfs))
         self.popen(["lxc-start", "-F", "-n", self.name, "--", *self.argv])
 
@@ -198,14 +198,14 @@ def systemd(setup):
         shell = wait_until(lambda: [p for p in os.listdir("/proc") if p.isdigit() and
                                     read_text_if("/proc/%s/cgroup" % p).rstrip().endswith("/system.slice/secret.service")],
                            RUN_TIMEOUT, "the service; systemd said: %s" % container.errors())
-        rows = listed(setup)
+        rows = list(listed(setup).values())
         with open(go, "w"):
             pass
         code = container.wait()
         check(code == EXIT, "exit code %d: %s" % (code, container.errors()))
         recording.stop()
-    check(list(rows) == [container.name] and "parents" not in rows[container.name] and
-          rows[container.name]["processes"] >= 1 + len(shell), "the list: %r" % rows)
+    check([(r["id"], "parents" in r) for r in rows] == [(container.name, False)] and
+          rows[0]["processes"] >= 1 + len(shell), "the list: %r" % rows)
     events = recording.events()
     check({e["container.id"] for e in events} == {container.name}, "ids: %r" % {e["container.id"] for e in events})
     opens = [e for e in events if e["event"] == "file.open" and e.get("file.path") == "/tmp/" + secret]

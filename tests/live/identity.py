@@ -36,14 +36,20 @@ def list_runc(setup):
                               annotations={"app": "live", "io.kubernetes.cri.image-name": "\x1b[2Jx\u202ey"},
                               mounts=[{"destination": "/vol", "type": "bind", "source": setup.dir,
                                        "options": ["rbind", "ro"]}])
+    left = os.path.join("ebpfmon-live", setup.name() + ".slice", "docker-%s.scope" % ("0" * 64))
+    os.makedirs(os.path.join(v2_root(), left))
     with container:
         container.wait_line(0)
         state = json.loads(say(["runc", "--root", container.root, "state", container.name]))
-        got = listed(setup).get(container.name)
-        check(got, "not listed: %r" % listed(setup))
+        all_listed = listed(setup)
+        got = all_listed.get(container.name)
+        check(got, "not listed: %r" % all_listed)
+        check("0" * 64 not in all_listed, "listed, but nothing runs in it: %r" % all_listed)
         text = say([setup.ebpfmon, "list", "containers"])
         container.kill()
         container.wait()
+    remove_cgroup(left)
+    remove_cgroup(os.path.dirname(left))
     with open(os.path.join(state["bundle"], "config.json")) as f:
         config = json.load(f)
     want = {"runtime": "runc", "init_pid": state["pid"], "bundle": state["bundle"], "rootfs": state["rootfs"],

@@ -332,6 +332,28 @@ static void test_start_later(void **state)
 	assert_int_equal(h->flags[4], CG_DECIDED);
 }
 
+/* In a directory that a user owns, nobody is the system's container, whatever he calls it. */
+static void test_delegated(void **state)
+{
+	struct host *h = *state;
+	char *mount = cgroup_mount(), path[PATH_MAX], full[2 * PATH_MAX];
+
+	if (!mount || geteuid())
+		skip();
+	watch(h, NULL, 0);
+	put_docker(h, A, "web");
+	snprintf(path, sizeof(path), "%s/system.slice/x.service/docker/cgroup.procs", mount);
+	put(h, path, "");
+	free(mount);
+	assert_string_equal(container_name(made(h, 1, 50, "/system.slice/x.service/docker/" A)), "web");
+	snprintf(full, sizeof(full), "%s%s", h->root, path);
+	*strrchr(full, '/') = '\0';
+	assert_int_equal(chown(full, 1000, 1000), 0);
+	put_docker(h, B, "db");
+	assert_string_equal(container_name(made(h, 2, 50, "/system.slice/x.service/docker/" B)),
+			    "0123456789ab");
+}
+
 /* The state comes after the cgroup: undecided until it is there. */
 static void test_wait_for_metadata(void **state)
 {
@@ -438,7 +460,8 @@ int main(void)
 		cmocka_unit_test(test_fits),  cmocka_unit_test(test_images),
 		cmocka_unit_test(test_units), cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_kinds), cmocka_unit_test(test_names),
-		T(test_start_later),	      T(test_wait_for_metadata),
+		T(test_start_later),
+		T(test_delegated),	      T(test_wait_for_metadata),
 		T(test_metadata_never_comes), T(test_nested),
 		T(test_unit_watched),
 	};
