@@ -466,8 +466,8 @@ static int list_one(struct visit *v, const char *id)
 	return err;
 }
 
-int runtime_list(const struct runtime_paths *p,
-		 int (*fn)(struct container_info *info, void *arg), void *arg)
+int runtime_list(const struct runtime_paths *p, int (*fn)(struct container_info *info, void *arg),
+		 void *arg)
 {
 	struct visit v = {.fn = list_one, .list_fn = fn, .list_arg = arg};
 	struct rt rt;

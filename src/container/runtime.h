@@ -103,7 +103,7 @@ int runtime_creator(const struct runtime_paths *p, const char *cgroup_path, pid_
  * points to lasts for the call; @fn may take it and leave zeroes. A non-zero return of @fn ends the
  * walk and is returned. Returns 0 or -ENOMEM otherwise.
  */
-int runtime_list(const struct runtime_paths *p,
-		 int (*fn)(struct container_info *info, void *arg), void *arg);
+int runtime_list(const struct runtime_paths *p, int (*fn)(struct container_info *info, void *arg),
+		 void *arg);
 
 #endif

@@ -345,7 +345,8 @@ static void test_delegated(void **state)
 	snprintf(path, sizeof(path), "%s/system.slice/x.service/docker/cgroup.procs", mount);
 	put(h, path, "");
 	free(mount);
-	assert_string_equal(container_name(made(h, 1, 50, "/system.slice/x.service/docker/" A)), "web");
+	assert_string_equal(container_name(made(h, 1, 50, "/system.slice/x.service/docker/" A)),
+			    "web");
 	snprintf(full, sizeof(full), "%s%s", h->root, path);
 	*strrchr(full, '/') = '\0';
 	assert_int_equal(chown(full, 1000, 1000), 0);
@@ -457,12 +458,17 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_fits),  cmocka_unit_test(test_images),
-		cmocka_unit_test(test_units), cmocka_unit_test(test_hostile),
-		cmocka_unit_test(test_kinds), cmocka_unit_test(test_names),
+		cmocka_unit_test(test_fits),
+		cmocka_unit_test(test_images),
+		cmocka_unit_test(test_units),
+		cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_kinds),
+		cmocka_unit_test(test_names),
 		T(test_start_later),
-		T(test_delegated),	      T(test_wait_for_metadata),
-		T(test_metadata_never_comes), T(test_nested),
+		T(test_delegated),
+		T(test_wait_for_metadata),
+		T(test_metadata_never_comes),
+		T(test_nested),
 		T(test_unit_watched),
 	};
 #undef T
