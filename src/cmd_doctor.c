@@ -37,7 +37,8 @@ static bool check_all(struct check *c, size_t nr)
 
 static int probe(struct loader **out)
 {
-	struct loader_options lo = {.ring_bytes = 1 << 16, .trace_enter = true};
+	struct loader_options lo = {
+		.ring_bytes = 1 << 16, .trace_enter = true, .ask_verifier = true};
 	struct cgroup_hierarchy h;
 	int err;
 
@@ -103,8 +104,12 @@ static void print_json(const struct check *checks, size_t nr, const struct loade
 		cJSON_AddStringToObject(o, "hook", c[i].hook);
 		cJSON_AddBoolToObject(o, "active", c[i].active);
 		cJSON_AddStringToObject(o, "doc", c[i].doc);
-		if (!c[i].active)
+		if (!c[i].active) {
 			cJSON_AddStringToObject(o, "reason", c[i].reason);
+			cJSON_AddBoolToObject(o, "missing", coverage_is_missing(&c[i]));
+		}
+		if (c[i].verified)
+			cJSON_AddNumberToObject(o, "verified_insns", c[i].verified);
 		cJSON_AddItemToArray(list, o);
 	}
 	text = cJSON_Print(root);

@@ -76,6 +76,11 @@ static const struct {
 #include "hooks.def"
 };
 
+/* With ask_verifier: its sums (BPF_LOG_STATS of linux/bpf_verifier.h, since 5.2), or what it objects to. */
+#define VERIFIER_STATS 4
+/* The log ends small, but what the kernel wrote on the way, and dropped again, must have fitted. */
+#define VERIFIER_LOG_BYTES (1 << 18)
+
 #define NR_HOOKS   (sizeof(hooks) / sizeof(hooks[0]))
 #define NR_OBJECTS (sizeof(object_rows) / sizeof(object_rows[0]))
 
@@ -87,6 +92,7 @@ struct loader {
 	struct coverage coverage[NR_HOOKS];
 	struct ev_state *state; /* the map of that name */
 	char hook_names[NR_HOOKS][96];
+	char (*logs)[VERIFIER_LOG_BYTES]; /* one for each hook; NULL unless ask_verifier */
 };
 
 /* ---- what libbpf says ---- */
@@ -165,6 +171,43 @@ static void object_lost(struct loader *l, const char *name, int err)
 			inside = !strcmp(order[i].object, name);
 		else if (inside && c && !c->reason[0])
 			coverage_lost(l, order[i].program, strerror(-err));
+	}
+}
+
+/* ---- what the verifier says ---- */
+
+static char *verifier_log(const struct loader *l, const char *program)
+{
+	const struct coverage *c = coverage_of((struct loader *)l, program);
+
+	return l->logs && c ? l->logs[c - l->coverage] : NULL;
+}
+
+/* Its objection is the last line before its sums. */
+static const char *verifier_objection(char *log)
+{
+	char *end = log ? strstr(log, "verification time ") : NULL, *line;
+
+	if (!end || end - log < 2)
+		return NULL;
+	end[-1] = 0;
+	line = strrchr(log, '\n');
+	return line ? line + 1 : log;
+}
+
+/* After @obj is loaded: the sums end in "processed N insns (limit …". */
+static void note_verified(struct loader *l, const struct bpf_object *obj)
+{
+	struct bpf_program *prog;
+
+	bpf_object__for_each_program(prog, obj)
+	{
+		const char *log = verifier_log(l, bpf_program__name(prog));
+		const char *sum = log ? strstr(log, "processed ") : NULL;
+
+		if (sum)
+			coverage_of(l, bpf_program__name(prog))->verified =
+				strtoul(sum + strlen("processed "), NULL, 10);
 	}
 }
 
@@ -260,8 +303,13 @@ static int prepare(struct loader *l, struct bpf_object *obj)
 	bpf_object__for_each_program(prog, obj)
 	{
 		const struct coverage *c = coverage_of(l, bpf_program__name(prog));
+		char *log = verifier_log(l, bpf_program__name(prog));
 
 		bpf_program__set_autoload(prog, c && !c->reason[0]);
+		if (log) {
+			bpf_program__set_log_level(prog, VERIFIER_STATS);
+			bpf_program__set_log_buf(prog, log, VERIFIER_LOG_BYTES);
+		}
 	}
 	err = configure(l, obj);
 	return err ? err : share_maps(l, obj);
@@ -278,6 +326,7 @@ static int load_object(struct loader *l, size_t i)
 	for (size_t tries = 0; tries < NR_HOOKS; tries++) {
 		LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = object_rows[i].name);
 		char why[sizeof(((struct coverage *)0)->reason)];
+		const char *objection;
 		const void *elf;
 		size_t len;
 
@@ -289,14 +338,24 @@ static int load_object(struct loader *l, size_t i)
 		failed_program[0] = failed_why[0] = 0;
 		if (!err)
 			err = bpf_object__load(l->objects[i]);
-		if (!err)
+		if (!err) {
+			note_verified(l, l->objects[i]);
 			return 0;
+		}
 		bpf_object__close(l->objects[i]);
 		l->objects[i] = NULL;
+		if (l->logs && err == -ENOSPC) { /* a log that was too small: do without */
+			free(l->logs);
+			l->logs = NULL;
+			continue;
+		}
 		if (!failed_program[0] || !coverage_of(l, failed_program))
 			return err;
+		objection = verifier_objection(verifier_log(l, failed_program));
 		snprintf(why, sizeof(why), "the kernel refuses it: %s",
-			 failed_why[0] ? failed_why : strerror(-err));
+			 objection	 ? objection
+			 : failed_why[0] ? failed_why
+					 : strerror(-err));
 		coverage_lost(l, failed_program, why);
 	}
 	return err;
@@ -385,6 +444,8 @@ int loader_open(struct loader **out, const struct loader_options *o)
 	if (!l)
 		return -ENOMEM;
 	l->options = *o;
+	if (o->ask_verifier)
+		l->logs = calloc(NR_HOOKS, sizeof(*l->logs));
 	libbpf_set_print(on_log);
 	err = o->cgroup_controller[0] ? find_controller(&l->options) : 0;
 	if (err) {
@@ -580,6 +641,8 @@ static void map_multiplexed(const struct loader *l)
 
 /* ---- attaching ---- */
 
+#define ENOTSUPP_ 524 /* the kernel's own: include/linux/errno.h */
+
 static void attach_one(struct loader *l, size_t i)
 {
 	struct bpf_program *p = find_program(l, hooks[i].program);
@@ -593,7 +656,9 @@ static void attach_one(struct loader *l, size_t i)
 	if (!link) {
 		char why[120];
 
-		snprintf(why, sizeof(why), "cannot attach: %s", strerror(errno));
+		snprintf(why, sizeof(why), "cannot attach: %s",
+			 errno == ENOTSUPP_ ? "this kernel cannot do that on this architecture"
+					    : strerror(errno));
 		coverage_lost(l, hooks[i].program, why);
 		return;
 	}
@@ -668,6 +733,7 @@ void loader_close(struct loader *l)
 	for (size_t i = 0; i < NR_OBJECTS; i++)
 		bpf_object__close(l->objects[i]);
 	btf__free(l->btf);
+	free(l->logs);
 	free(l);
 }
 

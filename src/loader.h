@@ -17,6 +17,7 @@ struct loader_options {
 	bool subsystems[EVS__MAX];
 	char cgroup_controller[32]; /* of config.cgroup_hierarchy, when that is one of v1 */
 	bool trace_enter; /* attach sys_enter, too */
+	bool ask_verifier; /* fill coverage.verified, and let the verifier say why it refuses a program */
 	__u32 ring_bytes; /* a power of two */
 };
 

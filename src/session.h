@@ -15,6 +15,7 @@ struct coverage {
 	const char *hook; /* "tp_btf/sched_process_exec", "sys_exit: open openat" */
 	const char *doc; /* what it gives */
 	bool active;
+	__u32 verified; /* instructions that the kernel's verifier walked; 0: not asked for */
 	__u64 missed; /* runs that the kernel left out, on whatever task of the host */
 	bool spare; /* the record lacks nothing without it: another program gives the same, or less exactly */
 	char reason[160]; /* why not, and what that costs */

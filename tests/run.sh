@@ -3,6 +3,7 @@
 # Runs test suites and adds up what they say: tests/run.sh SUITE... ; the last line is
 # "N passed, N failed, N skipped". Each skip is shown with its reason.
 set -uo pipefail
+shopt -s extglob
 cd "$(dirname "$0")/.." || exit 1
 
 build=${BUILD:-build}
@@ -117,6 +118,12 @@ suite_install() {
 	done
 }
 
+# every program as the nearest kernel of tests/vm/programs.tsv has it
+native_doctor() {
+	"${EBPFMON:-./ebpfmon}" doctor -f json >"$logs/doctor.json" || [ $? = 3 ] || return 1
+	tests/vm/programs.py native "$logs/doctor.json"
+}
+
 suite_live() {
 	if [ "$(id -u)" != 0 ]; then
 		skip live "it needs root"
@@ -126,6 +133,7 @@ suite_live() {
 		mkdir -p /sys/fs/cgroup/unified
 		mount -t cgroup2 none /sys/fs/cgroup/unified
 	}
+	check doctor native_doctor
 	# shellcheck disable=SC2086 # words
 	summed live python3 tests/live/run.py --ebpfmon "${EBPFMON:-./ebpfmon}" ${LIVE_OPTIONS:-}
 }
@@ -133,33 +141,71 @@ suite_live() {
 # relocations and tracepoints of every program against every kernel
 suite_core() {
 	summed core python3 tests/core/check.py --build "$build"
+	check programs.py tests/vm/programs_test.py
 }
 
-# in_vm KERNEL[/v1|/hybrid]: the live tests in a virtual machine; cgroup v2 if nothing else is said
+# Kernels as KERNEL= takes them: NAME[/arm64][/v1|/hybrid], cgroup v2 if nothing else is said.
+# Everything is run on two, and what kernels differ in on the others: the times are in docs/test/vm.md.
+vm_all='6.12 6.1 6.1/v1 6.1/hybrid 5.10 7.3 6.1/arm64 5.10/arm64 6.12/arm64 7.3/arm64 5.10-rt 6.1-rt 6.16 6.18 7.2'
+
+# vm_options KERNEL: which live tests it runs
+vm_options() {
+	case $1 in
+	6.1 | 6.12) echo '--runtime runc,engines -k ^(runc|engines)/' ;;
+	*/v1 | */hybrid) echo '--runtime runc,engines -k ^(runc/(process|file.open|case)|engines/)' ;;
+	*) echo '--runtime runc -k ^runc/(process|syscall|file|ipc|tcp|capability|case.existing)' ;;
+	esac
+}
+
+# in_vm KERNEL OPTION...: the doctor and these live tests in a virtual machine; none: the doctor alone
 in_vm() {
-	local cgroup=${1#*/}
-	[ "$cgroup" != "$1" ] || cgroup=v2
-	# shellcheck disable=SC2086 # words
-	tests/vm/run.sh --kernel "${1%/*}" --cgroup "$cgroup" --memory 2048 --share "$PWD" --timeout 1200 \
-		--env LIVE_SHARED=1 --env LIVE_START_TIMEOUT=90 --env LIVE_RUN_TIMEOUT=240 -- \
-		python3 tests/live/run.py --ebpfmon "$PWD/ebpfmon" --trigger "$PWD/$build/tests/trigger" \
-		${VM_OPTIONS:---runtime runc,engines -k ^(runc/(process|syscall|file|ipc|tcp|capability)|engines/)}
+	local k=$1 arch=amd64 cgroup=v2 exe=$PWD/ebpfmon tests=$PWD/$build/tests/trigger
+	shift
+	[[ $k != */v1 ]] || cgroup=v1
+	[[ $k != */hybrid ]] || cgroup=hybrid
+	[[ $k != */arm64* ]] || arch=arm64 exe=$PWD/build/arm64/ebpfmon tests=$PWD/build/arm64/tests/trigger
+	tests/vm/run.sh --kernel "${k%%/*}" --arch $arch --cgroup $cgroup --memory 2048 --share "$PWD" --timeout 1500 \
+		--out "$build/vm/${k//\//+}" --env LIVE_SHARED=1 --env LIVE_START_TIMEOUT=90 --env LIVE_RUN_TIMEOUT=240 -- \
+		tests/vm/guest/tests "$exe" "$tests" "$@"
 }
 
-# the same live tests in virtual machines; emulation keeps one CPU busy for each
-suite_vm() {
+# What the doctor said in each machine against tests/vm/programs.tsv, and the live tests' results.
+vm_results() {
+	local k
+	for k in "$@"; do
+		check "vm-${k//\//-}.programs" tests/vm/programs.py check "${k%/@(v1|hybrid)}" "$build/vm/${k//\//+}/doctor.json"
+		summed "vm-${k//\//-}" cat "$logs/vm-${k//\//-}.out"
+	done
+}
+
+# Makes tests/vm/programs.tsv anew, by what the doctor says on these kernels.
+suite_vm_update() {
 	local k kernels
-	read -r -a kernels <<<"${KERNEL:-6.1 6.12}"
+	read -r -a kernels <<<"${KERNEL:-$vm_all}"
+	rm -rf "$build/vm/doctor"
+	mkdir -p "$build/vm/doctor"
 	for k in "${kernels[@]}"; do
-		while [ "$(jobs -rp | wc -l)" -ge "$(nproc)" ]; do
+		[[ $k != */@(v1|hybrid) ]] || continue
+		check "doctor on $k" in_vm "$k" || continue
+		cp "$build/vm/${k//\//+}/doctor.json" "$build/vm/doctor/${k//\//+}.json"
+	done
+	check programs.tsv tests/vm/programs.py update "$build/vm/doctor"
+}
+
+# The same live tests in virtual machines; emulation keeps one CPU busy for each.
+suite_vm() {
+	local k kernels options
+	read -r -a kernels <<<"${KERNEL:-$vm_all}"
+	for k in "${kernels[@]}"; do
+		while [ "$(jobs -rp | wc -l)" -ge "${VM_JOBS:-$(nproc)}" ]; do
 			wait -n
 		done
-		in_vm "$k" >"$logs/vm-${k/\//-}.out" 2>&1 &
+		read -r -a options <<<"${VM_OPTIONS:-$(vm_options "$k")}"
+		rm -rf "$build/vm/${k//\//+}"
+		in_vm "$k" "${options[@]}" >"$logs/vm-${k//\//-}.out" 2>&1 &
 	done
 	wait
-	for k in "${kernels[@]}"; do
-		summed "vm-${k/\//-}" cat "$logs/vm-${k/\//-}.out"
-	done
+	vm_results "${kernels[@]}"
 }
 
 for suite in "$@"; do

@@ -102,10 +102,27 @@ check-core: $(CORE) ## every CO-RE relocation and tracepoint against every kerne
 	$(Q)deploy/deps.sh vm
 	$(Q)BUILD=$(BUILD) tests/run.sh core
 
+# what runs in virtual machines: for arm64 only where that is asked for
+VM_KERNELS := $(KERNEL)
+ifneq ($(if $(VM_KERNELS),$(findstring arm64,$(VM_KERNELS)),arm64),)
+VM_ARM64 := vm-arm64
+endif
+
+.PHONY: vm-arm64
+vm-arm64:
+	$(Q)deploy/deps.sh arm64
+	$(Q)$(MAKE) --no-print-directory CROSS=aarch64-linux-gnu- BUILD=build/arm64 EXE=build/arm64/ebpfmon \
+		build/arm64/ebpfmon build/arm64/tests/trigger
+
 .PHONY: test-vm
-test-vm: all $(TRIGGER) ## run the live tests in virtual machines (root); KERNEL='6.1 6.12', 6.12/v1: on cgroup v1
+test-vm: all $(TRIGGER) $(VM_ARM64) ## run the live tests in virtual machines (root); KERNEL='5.10 6.12/v1 6.1/arm64'
 	$(Q)deploy/deps.sh vm
-	$(Q)tests/run.sh vm
+	$(Q)KERNEL='$(VM_KERNELS)' tests/run.sh vm
+
+.PHONY: test-vm-update
+test-vm-update: all $(TRIGGER) $(VM_ARM64) ## what is expected of each program on each kernel: make tests/vm/programs.tsv anew
+	$(Q)deploy/deps.sh vm
+	$(Q)KERNEL='$(VM_KERNELS)' tests/run.sh vm_update
 
 .PHONY: lint
 lint: all ## clang-format, clang-tidy, cppcheck, shellcheck, codespell, layering
