@@ -1,66 +1,36 @@
 // SPDX-License-Identifier: MIT
-#include <cjson/cJSON.h>
+/* From reports to advice: what counts, and what is doubtful. */
 #include <errno.h>
-#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include "advise.h"
+#include "json_at.h"
 #include "../src/names.h" /* not include/names.h, which the search path has first */
 #include "wire.h"
 
-#define SHORT_NS 10e9 /* a record that is shorter has hardly seen all that a container does */
+#define SHORT_NS   10e9 /* a record that is shorter has hardly seen all that a container does */
+#define TREE_DEPTH 200
 
-static const struct {
-	const char *who, *why, *calls;
-} base_sets[] = {
-#define BASE(who, why, calls) {who, why, calls},
-#include "base_sets.def"
-};
-
-#define NR_BASES (sizeof(base_sets) / sizeof(base_sets[0]))
-
-#if defined(__x86_64__)
-static const char *const archs[] = {"SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"};
-#elif defined(__aarch64__)
-static const char *const archs[] = {"SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM", "SCMP_ARCH_AARCH64"};
-#endif
-
-static const char *const prefixes[] = {"", "compat:", "x32:"};
-
-/* ---- reading: anything may be missing, or of another type ---- */
-
-static const cJSON *at(const cJSON *o, const char *key)
+struct advice *advice_new(void)
 {
-	return cJSON_GetObjectItemCaseSensitive(o, key);
+	return calloc(1, sizeof(struct advice));
 }
 
-static const char *text(const cJSON *o, const char *key)
+void advice_free(struct advice *a)
 {
-	const cJSON *v = at(o, key);
-
-	return cJSON_IsString(v) ? v->valuestring : "";
+	if (!a)
+		return;
+	facts_free(&a->facts);
+	free(a->arguments);
+	free(a);
 }
 
-static double number(const cJSON *o, const char *key)
-{
-	const cJSON *v = at(o, key);
+/* ---- system calls ---- */
 
-	return cJSON_IsNumber(v) && isfinite(v->valuedouble) && v->valuedouble > 0 &&
-			       v->valuedouble < 9e15
-		       ? v->valuedouble
-		       : 0;
-}
-
-static void seen(const struct advice *a, struct advice_entry *e, double count)
+/* "compat:mmap2" -> its entry, ABI and number; NULL: there is no such call. */
+static struct advice_entry *call_of(struct advice *a, const char *name, __u32 *abi, __u32 *nr)
 {
-	if (e->last != a->reports)
-		e->runs++;
-	e->last = a->reports;
-	e->count += (__u64)count;
-}
-
-/* "compat:mmap2" -> its ABI and number; false: there is no such call. */
-static bool call_of(const char *name, __u32 *abi, __u32 *nr)
-{
+	static const char *const prefixes[ADVICE_ABIS] = {"", "compat:", "x32:"};
 	int n;
 
 	*abi = 0;
@@ -71,29 +41,134 @@ static bool call_of(const char *name, __u32 *abi, __u32 *nr)
 		}
 	n = syscall_number(*abi, name);
 	*nr = (__u32)n;
-	return n >= 0 && n < ADVICE_CALLS && name_syscall(EV_SYSNR(*abi, *nr));
+	if (n < 0 || n >= ADVICE_CALLS || !name_syscall(EV_SYSNR(*abi, *nr)))
+		return NULL;
+	return &a->calls[*abi][*nr];
 }
 
-static double add_calls(struct advice *a, const cJSON *calls, bool setup)
+/*
+ * Of the runtime's calls before the entry point, those count that were made under the filter.
+ * Returns how many there were under one.
+ */
+static __u64 add_calls(struct advice *a, const cJSON *calls, bool setup)
 {
-	double filtered = 0;
+	__u64 filtered = 0;
 	const cJSON *c;
 	__u32 abi, nr;
 
 	cJSON_ArrayForEach(c, calls)
 	{
-		double under = number(c, "filtered"), denied = number(c, "denied");
+		struct advice_entry *e = call_of(a, json_text(c, "name"), &abi, &nr);
+		__u64 under = json_count(c, "filtered"), denied = json_count(c, "denied");
+		__u64 count = setup ? under : json_count(c, "count");
 
 		filtered += under;
-		if (denied > 0)
-			a->doubts |= DOUBT_DENIED;
-		if (!call_of(text(c, "name"), &abi, &nr) || (setup && under <= 0))
+		if (!e || (setup && !under))
 			continue;
-		if (denied < number(c, "count"))
-			seen(a, &a->calls[abi][nr], number(c, "count"));
+		if (denied > count)
+			denied = count;
+		e->denied += denied;
+		if (denied)
+			a->doubts |= DOUBT_DENIED;
+		if (denied == count)
+			continue;
+		if (e->last != a->reports)
+			e->runs++;
+		e->last = a->reports;
+		e->count += count - denied;
+		e->setup += setup ? count : 0;
 	}
 	return filtered;
 }
+
+/* The first process to make each call; the tree is in the order of their appearance. */
+static void add_first(struct advice *a, const cJSON *list, unsigned int depth)
+{
+	const cJSON *p, *c;
+	__u32 abi, nr;
+
+	cJSON_ArrayForEach(p, list)
+	{
+		cJSON_ArrayForEach(c, json_at(json_at(p, "syscalls"), "calls"))
+		{
+			struct advice_entry *e = call_of(a, json_text(c, "name"), &abi, &nr);
+
+			if (e && !e->first[0])
+				snprintf(e->first, sizeof(e->first), "%.15s", json_text(p, "comm"));
+		}
+		if (depth < TREE_DEPTH)
+			add_first(a, json_at(p, "children"), depth + 1);
+	}
+}
+
+static bool argument_value(const cJSON *c, const char *key, __u32 *value)
+{
+	const char *text = json_text(c, key);
+	unsigned long long v;
+	char *end;
+
+	if (strncmp(text, "0x", 2) != 0)
+		return false;
+	errno = 0;
+	v = strtoull(text, &end, 16);
+	*value = (__u32)v;
+	return !errno && !*end && v <= 0xffffffffu;
+}
+
+static struct advice_arguments *arguments_get(struct advice *a, const struct advice_arguments *key)
+{
+	struct advice_arguments *more;
+
+	for (size_t i = 0; i < a->nr_arguments; i++)
+		if (!memcmp(&a->arguments[i], key, offsetof(struct advice_arguments, count)))
+			return &a->arguments[i];
+	if (a->nr_arguments == ADVICE_ARGUMENTS)
+		return NULL;
+	more = realloc(a->arguments, (a->nr_arguments + 1) * sizeof(*more));
+	if (!more)
+		return NULL;
+	a->arguments = more;
+	more[a->nr_arguments] = *key;
+	return &more[a->nr_arguments++];
+}
+
+/* What finds no room is not counted as known, and the call is then not narrowed. */
+static void add_arguments(struct advice *a, const cJSON *list)
+{
+	static const char *const keys[ADVICE_ARGS] = {"a", "b", "c"};
+	const cJSON *c;
+
+	cJSON_ArrayForEach(c, list)
+	{
+		struct advice_arguments key = {}, *at;
+		struct advice_entry *e = call_of(a, json_text(c, "nr"), &key.abi, &key.nr);
+		__u64 count = json_count(c, "count");
+		bool ok = e != NULL;
+
+		for (int i = 0; i < ADVICE_ARGS; i++)
+			ok = ok && argument_value(c, keys[i], &key.value[i]);
+		at = ok ? arguments_get(a, &key) : NULL;
+		if (at) {
+			at->count += count;
+			e->arguments += count;
+		}
+	}
+}
+
+/* ---- capabilities ---- */
+
+/* Where @weak is asked for first and @strong does as well; @unless: calls that ask for @weak alone. */
+static const struct {
+	const char *weak, *strong, *unless;
+} alternatives[] = {
+	{"CAP_DAC_READ_SEARCH", "CAP_DAC_OVERRIDE", "open_by_handle_at"},
+	{"CAP_BPF", "CAP_SYS_ADMIN", ""},
+	{"CAP_PERFMON", "CAP_SYS_ADMIN", ""},
+	{"CAP_SYSLOG", "CAP_SYS_ADMIN", ""},
+	{"CAP_CHECKPOINT_RESTORE", "CAP_SYS_ADMIN", ""},
+};
+
+#define NR_ALTERNATIVES (sizeof(alternatives) / sizeof(alternatives[0]))
 
 static int capability_number(const char *name)
 {
@@ -106,64 +181,142 @@ static int capability_number(const char *name)
 	return -1;
 }
 
+static bool same_place(const cJSON *a, const cJSON *b)
+{
+	return json_number(a, "process") == json_number(b, "process") &&
+	       !strcmp(json_text(a, "nr"), json_text(b, "nr"));
+}
+
 /*
- * Needed: granted by the process's own credentials, no probe, and the call then succeeded. Denied,
+ * A weaker capability that was asked for just before, in the same calls, and refused: it would
+ * have done. Its name, or NULL.
+ */
+static const char *weaker(const cJSON *checks, const cJSON *granted)
+{
+	const cJSON *c;
+
+	for (size_t i = 0; i < NR_ALTERNATIVES; i++) {
+		if (strcmp(json_text(granted, "cap"), alternatives[i].strong) != 0)
+			continue;
+		cJSON_ArrayForEach(c, checks)
+		{
+			if (!strcmp(json_text(c, "cap"), alternatives[i].weak) &&
+			    cJSON_IsFalse(json_at(c, "granted")) && !*json_text(c, "error") &&
+			    same_place(c, granted) &&
+			    json_number(c, "count") >= json_number(granted, "count"))
+				return alternatives[i].weak;
+		}
+	}
+	return NULL;
+}
+
+static void add_capability(const struct advice *a, struct advice_capability *e, const cJSON *c,
+			   bool alone)
+{
+	if (!e->runs) {
+		snprintf(e->first, sizeof(e->first), "%.15s", json_text(c, "comm"));
+		snprintf(e->call, sizeof(e->call), "%.39s", json_text(c, "nr"));
+	}
+	if (e->last != a->reports)
+		e->runs++;
+	e->last = a->reports;
+	e->count += json_count(c, "count");
+	e->alone |= alone;
+}
+
+static bool asked_alone(const cJSON *c)
+{
+	for (size_t i = 0; i < NR_ALTERNATIVES; i++)
+		if (!strcmp(json_text(c, "cap"), alternatives[i].weak))
+			return !strcmp(json_text(c, "nr"), alternatives[i].unless);
+	return true;
+}
+
+/*
+ * Needed: granted to the process's own credentials, no probe, and the call then succeeded. Denied,
  * perhaps wanted: the call failed with EPERM or EACCES.
  */
-static void add_check(struct advice *a, const cJSON *c)
+static void add_checks(struct advice *a, const cJSON *checks)
 {
-	int cap = capability_number(text(c, "cap"));
-	const char *err = text(c, "error");
+	const cJSON *c;
 
-	if (cap < 0 || cJSON_IsTrue(at(c, "probe")) || !cJSON_IsTrue(at(c, "own")))
-		return;
-	if (cJSON_IsTrue(at(c, "granted")) && !*err)
-		seen(a, &a->needed[cap], number(c, "count"));
-	else if (!cJSON_IsTrue(at(c, "granted")) &&
-		 (!strcmp(err, "EPERM") || !strcmp(err, "EACCES")))
-		seen(a, &a->denied[cap], number(c, "count"));
+	cJSON_ArrayForEach(c, checks)
+	{
+		int cap = capability_number(json_text(c, "cap"));
+		const char *err = json_text(c, "error"), *weak;
+
+		if (cap < 0 || cJSON_IsTrue(json_at(c, "probe")) ||
+		    !cJSON_IsTrue(json_at(c, "own")))
+			continue;
+		if (cJSON_IsTrue(json_at(c, "granted")) && !*err) {
+			weak = weaker(checks, c);
+			add_capability(a, &a->needed[weak ? capability_number(weak) : cap], c,
+				       !weak && asked_alone(c));
+		} else if (cJSON_IsFalse(json_at(c, "granted")) &&
+			   (!strcmp(err, "EPERM") || !strcmp(err, "EACCES"))) {
+			add_capability(a, &a->denied[cap], c, true);
+		}
+	}
 }
+
+/* Where the strong one is needed anyhow, the weak one is not. */
+static void resolve_alternatives(struct advice *a)
+{
+	for (size_t i = 0; i < NR_ALTERNATIVES; i++) {
+		struct advice_capability *weak =
+			&a->needed[capability_number(alternatives[i].weak)];
+
+		if (weak->runs && !weak->alone &&
+		    a->needed[capability_number(alternatives[i].strong)].runs)
+			*weak = (struct advice_capability){};
+	}
+}
+
+/* ---- honesty ---- */
 
 static bool has_program(const cJSON *report, const char *subsystem)
 {
 	const cJSON *c;
 
-	cJSON_ArrayForEach(c,
-			   at(report, "coverage")) if (!strcmp(text(c, "subsystem"), subsystem) &&
-						       cJSON_IsTrue(at(c, "active"))) return true;
+	cJSON_ArrayForEach(c, json_at(report, "coverage"))
+	{
+		if (!strcmp(json_text(c, "subsystem"), subsystem) &&
+		    cJSON_IsTrue(json_at(c, "active")))
+			return true;
+	}
 	return false;
 }
 
-static void add_doubts(struct advice *a, const cJSON *report, double filtered)
+static void add_doubts(struct advice *a, const cJSON *report, bool filtered)
 {
-	const cJSON *recording = at(report, "recording"), *p;
+	const cJSON *recording = json_at(report, "recording"), *p;
+	const cJSON *setup = json_at(json_at(report, "setup"), "syscalls");
 	static const struct {
 		const char *name;
 		unsigned int doubt;
 	} partial[] = {
-		{"lost_records", DOUBT_LOST},
-		{"was_running_before", DOUBT_EXISTING},
-		{"missing_coverage", DOUBT_COVERAGE},
-		{"folded", DOUBT_FOLDED},
+		{"lost_records", DOUBT_LOST},	      {"was_running_before", DOUBT_EXISTING},
+		{"missing_coverage", DOUBT_COVERAGE}, {"folded", DOUBT_FOLDED},
+		{"still_running", DOUBT_NO_END},
 	};
 
-	cJSON_ArrayForEach(
-		p, at(recording, "partial")) for (size_t i = 0;
-						  i < sizeof(partial) / sizeof(partial[0]);
-						  i++) if (cJSON_IsString(p) &&
-							   !strcmp(p->valuestring, partial[i].name))
-		a->doubts |= partial[i].doubt;
-	if (number(at(report, "lost"), "total") > 0)
+	cJSON_ArrayForEach(p, json_at(recording, "partial"))
+	{
+		for (size_t i = 0; i < sizeof(partial) / sizeof(partial[0]); i++)
+			if (cJSON_IsString(p) && !strcmp(p->valuestring, partial[i].name))
+				a->doubts |= partial[i].doubt;
+	}
+	if (json_number(json_at(report, "lost"), "total") > 0)
 		a->doubts |= DOUBT_LOST;
-	if (number(recording, "duration") < SHORT_NS)
+	if (json_number(recording, "duration") < SHORT_NS)
 		a->doubts |= DOUBT_SHORT;
-	if (filtered <= 0)
+	if (!filtered)
 		a->doubts |= DOUBT_NO_FILTER;
-	if (cJSON_GetArraySize(at(at(report, "syscalls"), "io_uring")))
+	if (a->facts.sets[FACT_OPERATIONS].nr || advice_call(a, "io_uring_setup").runs)
 		a->doubts |= DOUBT_IO_URING;
-	if (!cJSON_GetArraySize(at(at(at(report, "setup"), "syscalls"), "calls")))
+	if (!cJSON_GetArraySize(json_at(setup, "calls")))
 		a->doubts |= DOUBT_NO_START;
-	if (!cJSON_GetArraySize(at(at(report, "syscalls"), "calls")))
+	if (!cJSON_GetArraySize(json_at(json_at(report, "syscalls"), "calls")))
 		a->doubts |= DOUBT_NO_CALLS;
 	if (!has_program(report, "capability"))
 		a->doubts |= DOUBT_NO_CHECKS;
@@ -171,224 +324,117 @@ static void add_doubts(struct advice *a, const cJSON *report, double filtered)
 
 int advice_add(struct advice *a, const cJSON *report)
 {
-	const cJSON *c;
-	double filtered;
+	const cJSON *syscalls = json_at(report, "syscalls");
+	const cJSON *setup = json_at(json_at(report, "setup"), "syscalls");
+	__u64 filtered;
 
-	if (strcmp(text(report, "schema"), "ebpfmon.report") ||
-	    number(report, "schema_version") != 1)
+	if (strcmp(json_text(report, "schema"), "ebpfmon.report") != 0 ||
+	    json_number(report, "schema_version") != 1)
 		return -EINVAL;
 	a->reports++;
-	filtered = add_calls(a, at(at(report, "syscalls"), "calls"), false);
-	add_calls(a, at(at(at(report, "setup"), "syscalls"), "calls"), true);
-	cJSON_ArrayForEach(c, at(at(report, "capabilities"), "checks"))
-	{
-		add_check(a, c);
-	}
+	filtered = add_calls(a, json_at(syscalls, "calls"), false);
+	add_calls(a, json_at(setup, "calls"), true);
+	add_first(a, json_at(json_at(report, "processes"), "tree"), 0);
+	add_arguments(a, json_at(syscalls, "arguments"));
+	add_checks(a, json_at(json_at(report, "capabilities"), "checks"));
+	resolve_alternatives(a);
+	if (facts_add(&a->facts, report, a->reports))
+		return -ENOMEM;
 	add_doubts(a, report, filtered);
 	return 0;
 }
 
-/* ---- system calls ---- */
-
-static bool in_list(const char *list, const char *name)
+static void warn_calls(FILE *out, const struct advice *a)
 {
-	size_t len = strlen(name);
+	const char *sep = ": ";
 
-	for (const char *p = list; (p = strstr(p, name)); p += len)
-		if ((p == list || p[-1] == ' ') && (p[len] == ' ' || !p[len]))
-			return true;
-	return false;
+	for (__u32 abi = 0; abi < ADVICE_ABIS; abi++)
+		for (__u32 nr = 0; nr < ADVICE_CALLS; nr++)
+			if (a->calls[abi][nr].denied) {
+				fprintf(out, "%s%s", sep, name_syscall(EV_SYSNR(abi, nr)));
+				sep = ", ";
+			}
 }
 
-/* Why @name is in without having been recorded; NULL: it is not. */
-static const char *base_of(const char *name, const char *runtime)
+/* Names of operations come from a report: only letters, digits and '_' are shown. */
+static void warn_operations(FILE *out, const struct advice *a)
 {
-	for (size_t i = 0; i < NR_BASES; i++)
-		if ((!i || !runtime || !strcmp(base_sets[i].who, runtime)) &&
-		    in_list(base_sets[i].calls, name))
-			return base_sets[i].why;
-	return NULL;
-}
+	const struct fact_set *s = &a->facts.sets[FACT_OPERATIONS];
+	const char *sep = ": ";
 
-/* Profiles name calls, whatever the ABI: the same name in all of them. */
-static const struct advice_entry *recorded(const struct advice *a, const char *name)
-{
-	for (__u32 abi = 0; abi < ADVICE_ABIS; abi++) {
-		int nr = syscall_number(abi, name);
+	for (size_t i = 0; i < s->nr; i++) {
+		const char *k = s->v[i].key;
 
-		if (nr >= 0 && nr < ADVICE_CALLS && a->calls[abi][nr].runs)
-			return &a->calls[abi][nr];
+		if (k[strspn(k, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_")])
+			continue;
+		fprintf(out, "%s%s", sep, k);
+		sep = ", ";
 	}
-	return NULL;
 }
 
-static bool uses_abi(const struct advice *a, __u32 abi)
+void advice_warn(FILE *out, const struct advice *a, const char *prefix)
+{
+	/* in the order of enum advice_doubt */
+	static const struct {
+		const char *why;
+		void (*more)(FILE *out, const struct advice *a);
+	} doubts[] = {
+		{"records were lost: calls may be missing", NULL},
+		{"the container was running before the recording: its start is missing", NULL},
+		{"a record is shorter than 10 s: merge more runs, with reload and stop", NULL},
+		{"programs could not be loaded (coverage of the report)", NULL},
+		{"the report was full and folded entries", NULL},
+		{"no seccomp filter while recording: start it under `ebpfmon recommend seccomp --recording-profile`",
+		 NULL},
+		{"io_uring was used: its operations pass seccomp by", warn_operations},
+		{"the runtime's set-up was not recorded: the base set is from tables alone", NULL},
+		{"a report has no system calls", NULL},
+		{"capability checks were not recorded", NULL},
+		{"a filter denied calls while recording; where it always did, they are left out",
+		 warn_calls},
+		{"the container was still running at the end of the recording: its stop is missing",
+		 NULL},
+	};
+
+	for (size_t i = 0; i < sizeof(doubts) / sizeof(doubts[0]); i++) {
+		if (!(a->doubts & 1u << i))
+			continue;
+		fprintf(out, "%s%s", prefix, doubts[i].why);
+		if (doubts[i].more)
+			doubts[i].more(out, a);
+		fprintf(out, "\n");
+	}
+}
+
+/* ---- what renderers ask ---- */
+
+bool advice_uses_abi(const struct advice *a, __u32 abi)
 {
 	for (__u32 nr = 0; nr < ADVICE_CALLS; nr++)
-		if (a->calls[abi][nr].runs)
+		if (a->calls[abi][nr].runs || a->calls[abi][nr].denied)
 			return true;
 	return abi == EV_ABI_NATIVE;
 }
 
-typedef void name_visitor(FILE *out, const struct advice *a, const char *runtime, const char *name,
-			  bool allowed, unsigned int *nr);
-
-/* Every call that the kernel may know, by the ABIs in use; a name that two of them have comes once. */
-static void each_name(FILE *out, const struct advice *a, const char *runtime, name_visitor *visit)
+struct advice_entry advice_call(const struct advice *a, const char *name)
 {
-	unsigned int printed = 0;
+	struct advice_entry sum = {};
 
-	for (__u32 abi = 0; abi < ADVICE_ABIS; abi++)
-		for (__u32 nr = 0; uses_abi(a, abi) && nr < ADVICE_CALLS; nr++) {
-			const char *name = name_syscall(EV_SYSNR(abi, nr));
+	for (__u32 abi = 0; abi < ADVICE_ABIS; abi++) {
+		int nr = syscall_number(abi, name);
+		const struct advice_entry *e;
 
-			if (!name || (abi && syscall_number(EV_ABI_NATIVE, name) >= 0))
-				continue;
-			visit(out, a, runtime, name, recorded(a, name) || base_of(name, runtime),
-			      &printed);
-		}
-}
-
-static void print_name(FILE *out, const char *name, unsigned int *nr)
-{
-	fprintf(out, "%s\"%s\"", !*nr ? "" : *nr % 8 ? ", " : ",\n\t\t\t\t", name);
-	++*nr;
-}
-
-static void print_allowed(FILE *out, const struct advice *a, const char *runtime, const char *name,
-			  bool allowed, unsigned int *nr)
-{
-	(void)a;
-	(void)runtime;
-	if (allowed)
-		print_name(out, name, nr);
-}
-
-static void print_other(FILE *out, const struct advice *a, const char *runtime, const char *name,
-			bool allowed, unsigned int *nr)
-{
-	(void)a;
-	(void)runtime;
-	if (!allowed)
-		print_name(out, name, nr);
-}
-
-void advice_seccomp(FILE *out, const struct advice *a, const char *runtime,
-		    enum advice_action action)
-{
-	static const char *const actions[] = {"SCMP_ACT_ERRNO", "SCMP_ACT_LOG",
-					      "SCMP_ACT_KILL_PROCESS"};
-	const char *sep = "";
-
-	fprintf(out, "{\n\t\"defaultAction\": \"%s\",\n", actions[action]);
-	if (action == ADVICE_ERRNO)
-		fprintf(out, "\t\"defaultErrnoRet\": 38,\n");
-	fprintf(out, "\t\"architectures\": [");
-	for (__u32 abi = 0; abi < ADVICE_ABIS; abi++)
-		if (uses_abi(a, abi)) {
-			fprintf(out, "%s\"%s\"", sep, archs[abi]);
-			sep = ", ";
-		}
-	fprintf(out, "],\n\t\"syscalls\": [\n\t\t{\n\t\t\t\"names\": [\n\t\t\t\t");
-	each_name(out, a, runtime, print_allowed);
-	fprintf(out, "\n\t\t\t],\n\t\t\t\"action\": \"SCMP_ACT_ALLOW\"\n\t\t}");
-	if (action == ADVICE_ERRNO) {
-		/* Docker 20.10 ignores defaultErrnoRet, and libc falls back on ENOSYS only */
-		fprintf(out, ",\n\t\t{\n\t\t\t\"names\": [\n\t\t\t\t");
-		each_name(out, a, runtime, print_other);
-		fprintf(out,
-			"\n\t\t\t],\n\t\t\t\"action\": \"SCMP_ACT_ERRNO\",\n\t\t\t\"errnoRet\": 38\n\t\t}");
+		if (nr < 0 || nr >= ADVICE_CALLS)
+			continue;
+		e = &a->calls[abi][nr];
+		if (e->runs > sum.runs)
+			sum.runs = e->runs;
+		sum.count += e->count;
+		sum.setup += e->setup;
+		sum.denied += e->denied;
+		sum.arguments += e->arguments;
+		if (!sum.first[0])
+			memcpy(sum.first, e->first, sizeof(sum.first));
 	}
-	fprintf(out, "\n\t]\n}\n");
-}
-
-void advice_recording_profile(FILE *out)
-{
-	fprintf(out, "{\"defaultAction\": \"SCMP_ACT_ALLOW\", \"syscalls\": []}\n");
-}
-
-static void explain(FILE *out, const struct advice *a, const char *runtime, const char *name,
-		    bool allowed, unsigned int *nr)
-{
-	const struct advice_entry *e = recorded(a, name);
-
-	(void)nr;
-	if (e)
-		fprintf(out, "%-24s recorded %llu times, in %u of %u reports\n", name,
-			(unsigned long long)e->count, e->runs, a->reports);
-	else if (allowed)
-		fprintf(out, "%-24s %s\n", name, base_of(name, runtime));
-}
-
-void advice_seccomp_explain(FILE *out, const struct advice *a, const char *runtime)
-{
-	each_name(out, a, runtime, explain);
-}
-
-/* ---- capabilities ---- */
-
-static void cap_list(FILE *out, const struct advice_entry *e, const char *before, unsigned int skip)
-{
-	const char *sep = "";
-
-	for (unsigned int i = 0; i < ADVICE_CAPS; i++)
-		if (e[i].runs && name_capability(i)) {
-			fprintf(out, "%s\"%s%s\"", sep, before, name_capability(i) + skip);
-			sep = ", ";
-		}
-}
-
-void advice_capabilities(FILE *out, const struct advice *a)
-{
-	const char *sep = "";
-
-	fprintf(out, "{\n\t\"docker\": [\"--cap-drop=ALL\"");
-	for (unsigned int i = 0; i < ADVICE_CAPS; i++)
-		if (a->needed[i].runs)
-			fprintf(out, ", \"--cap-add=%s\"", name_capability(i) + 4);
-	fprintf(out, "],\n\t\"oci\": {");
-	for (size_t i = 0; i < 3; i++) {
-		static const char *const sets[] = {"bounding", "effective", "permitted"};
-
-		fprintf(out, "%s\"%s\": [", i ? ", " : "", sets[i]);
-		cap_list(out, a->needed, "", 0);
-		fprintf(out, "]");
-	}
-	fprintf(out, "},\n\t\"kubernetes\": {\"capabilities\": {\"drop\": [\"ALL\"], \"add\": [");
-	cap_list(out, a->needed, "", 4);
-	fprintf(out, "]}},\n\t\"evidence\": [");
-	for (unsigned int i = 0; i < ADVICE_CAPS; i++)
-		if (a->needed[i].runs) {
-			fprintf(out,
-				"%s\n\t\t{\"capability\": \"%s\", \"count\": %llu, \"runs\": %u}",
-				sep, name_capability(i), (unsigned long long)a->needed[i].count,
-				a->needed[i].runs);
-			sep = ",";
-		}
-	fprintf(out, "\n\t],\n\t\"denied\": [");
-	cap_list(out, a->denied, "", 0);
-	fprintf(out, "]\n}\n");
-}
-
-/* ---- honesty ---- */
-
-void advice_warn(FILE *out, const struct advice *a)
-{
-	static const char *const why[] = {
-		"records were lost: calls may be missing",
-		"the container was running before the recording: its start is missing",
-		"a record is shorter than 10 s: merge more runs, with reload and stop",
-		"programs could not be loaded (coverage of the report)",
-		"the report was full and folded entries",
-		"no seccomp filter while recording: start it under `ebpfmon recommend seccomp --recording-profile`",
-		"io_uring was used: its operations pass seccomp by",
-		"the runtime's set-up was not recorded: the base set is from tables alone",
-		"a report has no system calls",
-		"capability checks were not recorded",
-		"a filter denied calls while recording: they are left out",
-	};
-
-	for (size_t i = 0; i < sizeof(why) / sizeof(why[0]); i++)
-		if (a->doubts & 1u << i)
-			fprintf(out, "ebpfmon: warning: %s\n", why[i]);
+	return sum;
 }

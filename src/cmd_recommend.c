@@ -1,125 +1,155 @@
 // SPDX-License-Identifier: MIT
 /* ebpfmon recommend: the least permissions, from reports. */
-#include <cjson/cJSON.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include "advise.h"
+#include "advise_render.h"
 #include "commands.h"
-#include "json_file.h"
 #include "log.h"
+#include "options.h"
+#include "report_read.h"
 
 struct request {
-	const char *what, *runtime;
-	enum advice_action action;
-	bool strict, explain, recording_profile;
-	int first; /* the first report in argv */
+	struct options o;
+	struct advice *a;
+	struct advice_form form;
 };
 
-static const char usage[] =
-	"Usage: ebpfmon recommend seccomp|capabilities [OPTIONS] REPORT...\n"
-	"       ebpfmon recommend --verify [OPTIONS] REPORT... -- COMMAND...   (--verify --help)\n"
-	"  --for docker|podman|runc|crun     with the base set of that runtime alone (default: of all)\n"
-	"  --default-action errno|log|kill   of calls that are not allowed (errno: ENOSYS)\n"
-	"  --explain                         for each entry, why it is there\n"
-	"  --recording-profile               the profile to record under: allows everything\n"
-	"  --strict                          end with status 4 when a report is not the whole truth\n";
-
-static int one_of(const char *value, const char *const *names)
+static void seccomp(FILE *out, const struct request *r)
 {
-	for (int i = 0; value && names[i]; i++)
-		if (!strcmp(value, names[i]))
-			return i;
-	return -1;
-}
-
-static int parse(struct request *r, int argc, char **argv)
-{
-	static const char *const runtimes[] = {"docker", "runc", "podman", "crun", NULL};
-	static const char *const base[] = {"runc", "runc", NULL, NULL};
-	static const char *const actions[] = {"errno", "log", "kill", NULL};
-	int i, n;
-
-	r->what = argc > 1 ? argv[1] : "";
-	for (i = 2; i < argc && argv[i][0] == '-'; i++) {
-		if (!strcmp(argv[i], "--strict")) {
-			r->strict = true;
-		} else if (!strcmp(argv[i], "--explain")) {
-			r->explain = true;
-		} else if (!strcmp(argv[i], "--recording-profile")) {
-			r->recording_profile = true;
-		} else if (!strcmp(argv[i], "--for")) {
-			n = one_of(argv[++i], runtimes);
-			if (n < 0)
-				return -EINVAL;
-			r->runtime = base[n];
-			if (!base[n])
-				log_warn(
-					"no base set of crun is measured: runc's is used, with what the record holds");
-		} else if (!strcmp(argv[i], "--default-action")) {
-			n = one_of(argv[++i], actions);
-			if (n < 0)
-				return -EINVAL;
-			r->action = n;
-		} else {
-			return -EINVAL;
-		}
-	}
-	r->first = i;
-	if (strcmp(r->what, "seccomp") && strcmp(r->what, "capabilities"))
-		return -EINVAL;
-	return i < argc || r->recording_profile ? 0 : -EINVAL;
-}
-
-static int answer(const struct request *r, const struct advice *a)
-{
-	advice_warn(stderr, a);
-	if (r->strict && a->doubts)
-		return EXIT_PARTIAL;
-	if (!strcmp(r->what, "capabilities"))
-		advice_capabilities(stdout, a);
-	else if (r->explain)
-		advice_seccomp_explain(stdout, a, r->runtime);
+	if (r->o.explain)
+		advice_seccomp_explain(out, r->a, &r->form);
 	else
-		advice_seccomp(stdout, a, r->runtime, r->action);
-	return fflush(stdout) ? EXIT_FAIL : EXIT_OK;
+		advice_seccomp(out, r->a, &r->form);
+}
+
+static void capabilities(FILE *out, const struct request *r)
+{
+	advice_capabilities(out, r->a, r->o.form);
+}
+
+static void docker(FILE *out, const struct request *r)
+{
+	advice_docker(out, r->a, &r->form);
+}
+
+static void compose(FILE *out, const struct request *r)
+{
+	advice_compose(out, r->a, &r->form);
+}
+
+static void kubernetes(FILE *out, const struct request *r)
+{
+	advice_kubernetes(out, r->a, &r->form);
+}
+
+static void apparmor(FILE *out, const struct request *r)
+{
+	advice_apparmor(out, r->a, &r->form);
+}
+
+static const struct what {
+	const char *name;
+	void (*answer)(FILE *out, const struct request *r);
+	bool with_profile; /* --profile writes it */
+} answers[] = {
+	{"seccomp", seccomp, false},	  {"capabilities", capabilities, false},
+	{"docker", docker, true},	  {"compose", compose, true},
+	{"kubernetes", kubernetes, true}, {"apparmor", apparmor, false},
+};
+
+#define NR_ANSWERS (sizeof(answers) / sizeof(answers[0]))
+
+static const struct what *what_of(const char *name)
+{
+	for (size_t i = 0; i < NR_ANSWERS; i++)
+		if (!strcmp(answers[i].name, name))
+			return &answers[i];
+	log_error(
+		"recommend: '%s' is none of seccomp, capabilities, docker, compose, kubernetes, apparmor",
+		name);
+	return NULL;
+}
+
+/* Docker runs runc; podman either. */
+static int choose_base(struct request *r)
+{
+	static const char *const runtimes[] = {
+		[RUNTIME_DOCKER] = "runc", [RUNTIME_RUNC] = "runc", [RUNTIME_CRUN] = "crun"};
+
+	r->form.base.runtime = r->o.runtime == RUNTIME_PODMAN ? NULL : runtimes[r->o.runtime];
+	r->form.base.version = r->o.version;
+	r->form.base.mode = r->o.no_new_privs ? BASE_NNP : BASE_PLAIN;
+	if (base_set_read(&r->form.base, r->o.state ? r->o.state : BASE_SET_DIR))
+		return EXIT_FAIL;
+	if (base_set_known(&r->form.base))
+		return EXIT_OK;
+	log_error("no base set is known of %s %s: `ebpfmon calibrate` measures one",
+		  r->form.base.runtime ? r->form.base.runtime : "a runtime of version",
+		  r->o.version ? r->o.version : "");
+	return EXIT_FAIL;
+}
+
+static int write_profile(const struct request *r)
+{
+	FILE *f = fopen(r->o.profile, "we");
+	bool ok = f != NULL;
+
+	if (f) {
+		advice_seccomp(f, r->a, &r->form);
+		ok = !ferror(f);
+		ok &= fclose(f) == 0;
+	}
+	if (!ok)
+		log_error("cannot write %s: %s", r->o.profile, strerror(errno));
+	return ok ? EXIT_OK : EXIT_FAIL;
+}
+
+static int answer(const struct request *r, const struct what *what)
+{
+	int status = EXIT_OK;
+
+	advice_warn(stderr, r->a, "ebpfmon: warning: ");
+	if (r->o.strict && r->a->doubts)
+		return EXIT_PARTIAL;
+	if (what->with_profile && r->o.profile)
+		status = write_profile(r);
+	if (status == EXIT_OK)
+		what->answer(stdout, r);
+	return fflush(stdout) ? EXIT_FAIL : status;
 }
 
 int cmd_recommend(int argc, char **argv)
 {
-	struct request r = {0};
-	struct advice *a;
-	int status = EXIT_OK;
+	struct request r = {};
+	const struct what *what;
+	int err, status;
 
 	if (argc > 1 && !strcmp(argv[1], "--verify"))
 		return cmd_verify(argc - 1, argv + 1);
-	if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
-		fputs(usage, stdout);
-		return EXIT_OK;
+	err = options_parse(&r.o, OPT_RECOMMEND, argc, argv);
+	if (err)
+		return err > 0 ? EXIT_OK : EXIT_USAGE;
+	what = what_of(r.o.operands[0]);
+	if (!what)
+		return EXIT_USAGE;
+	if (r.o.recording_profile) {
+		advice_recording_profile(stdout);
+		return fflush(stdout) ? EXIT_FAIL : EXIT_OK;
 	}
-	if (parse(&r, argc, argv)) {
-		fputs(usage, stderr);
+	if (r.o.nr_operands < 2) {
+		log_error("recommend %s: from which reports? (see --help)", what->name);
 		return EXIT_USAGE;
 	}
-	if (r.recording_profile) {
-		advice_recording_profile(stdout);
-		return EXIT_OK;
-	}
-	a = calloc(1, sizeof(*a));
-	for (int i = r.first; a && i < argc && status == EXIT_OK; i++) {
-		cJSON *doc = json_read(argv[i]);
-
-		if (!doc || advice_add(a, doc)) {
-			if (doc)
-				log_error("%s is not a report of this version", argv[i]);
-			status = EXIT_FAIL;
-		}
-		cJSON_Delete(doc);
-	}
-	if (!a)
+	r.form.action = (enum advice_action)r.o.action;
+	r.form.args = r.o.args;
+	r.form.profile = r.o.profile;
+	status = choose_base(&r);
+	if (status == EXIT_OK && !(r.a = report_read(r.o.operands + 1, r.o.nr_operands - 1)))
 		status = EXIT_FAIL;
 	if (status == EXIT_OK)
-		status = answer(&r, a);
-	free(a);
+		status = answer(&r, what);
+	base_set_free(&r.form.base);
+	advice_free(r.a);
 	return status;
 }

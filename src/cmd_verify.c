@@ -5,7 +5,7 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
-#include "advise.h"
+#include "advise_render.h"
 #include "commands.h"
 #include "json_file.h"
 #include "log.h"
@@ -142,14 +142,15 @@ static cJSON *from_advice(const struct advice *a, const struct request *r, bool 
 	char *text = NULL;
 	size_t len;
 	FILE *f = open_memstream(&text, &len);
+	struct advice_form form = {.base = {.runtime = r->runtime}};
 	cJSON *doc;
 
 	if (!f)
 		return NULL;
 	if (seccomp)
-		advice_seccomp(f, a, r->runtime, ADVICE_ERRNO);
+		advice_seccomp(f, a, &form);
 	else
-		advice_capabilities(f, a);
+		advice_capabilities(f, a, CAPS_JSON);
 	fclose(f);
 	doc = cJSON_Parse(text);
 	free(text);
@@ -159,7 +160,7 @@ static cJSON *from_advice(const struct advice *a, const struct request *r, bool 
 /* The caller deletes what it finds in @r->v, whatever is returned. */
 static int take_advice(struct request *r, const cJSON *reports)
 {
-	struct advice *a = calloc(1, sizeof(*a));
+	struct advice *a = advice_new();
 	const cJSON *report;
 	cJSON *caps;
 	int err = a ? 0 : -ENOMEM;
@@ -174,7 +175,7 @@ static int take_advice(struct request *r, const cJSON *reports)
 		}
 	}
 	if (!err) {
-		advice_warn(stderr, a);
+		advice_warn(stderr, a, "ebpfmon: warning: ");
 		r->v.profile = r->profile ? json_read(r->profile) : from_advice(a, r, true);
 		caps = from_advice(a, r, false);
 		r->v.caps =
@@ -183,7 +184,7 @@ static int take_advice(struct request *r, const cJSON *reports)
 		if (!r->v.profile || !r->v.caps || !r->v.base)
 			err = -ENOMEM;
 	}
-	free(a);
+	advice_free(a);
 	return err;
 }
 

@@ -21,5 +21,8 @@ int cmd_list(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_recommend(int argc, char **argv);
 int cmd_verify(int argc, char **argv); /* recommend --verify */
+int cmd_diff(int argc, char **argv);
+int cmd_check(int argc, char **argv);
+int cmd_calibrate(int argc, char **argv);
 
 #endif

@@ -120,7 +120,7 @@ int completion_bash(FILE *out, const struct completion *commands)
 		if (c->options)
 			options_completion_names(out, c->options);
 		fprintf(out, "'%s ;;\n",
-			c->options ? "; ! _ebpfmon_value \"$prev\" || return" : "");
+			c->options ? "; ! _ebpfmon_value \"$command:$prev\" || return" : "");
 	}
 	lines(out, after);
 	return ferror(out) ? EXIT_FAIL : EXIT_OK;

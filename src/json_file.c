@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "buf.h"
 #include "json_file.h"
 #include "log.h"
 
@@ -12,23 +13,26 @@
 cJSON *json_read(const char *path)
 {
 	FILE *f = fopen(path, "re");
+	struct buf data = {};
 	cJSON *doc = NULL;
-	char *data = NULL;
-	long len;
+	size_t n = 0;
 
 	if (!f) {
 		log_error("cannot read %s: %s", path, strerror(errno));
 		return NULL;
 	}
-	if (!fseek(f, 0, SEEK_END) && (len = ftell(f)) >= 0 && len <= (long)FILE_MAX) {
-		rewind(f);
-		data = malloc((size_t)len + 1);
-		if (data && fread(data, 1, (size_t)len, f) == (size_t)len)
-			doc = cJSON_ParseWithLength(data, (size_t)len);
-	}
-	if (!doc)
+	while (buf_grow(&data, 1 << 16) && (n = fread(data.data + data.len, 1, 1 << 16, f)) > 0 &&
+	       (data.len += n) <= FILE_MAX)
+		;
+	if (data.err)
+		log_error("%s: there is no memory to read it", path);
+	else if (ferror(f))
+		log_error("cannot read %s: %s", path, strerror(errno));
+	else if (data.len > FILE_MAX)
+		log_error("%s is larger than %u MiB", path, FILE_MAX >> 20);
+	else if (!(doc = cJSON_ParseWithLength(data.data, data.len)))
 		log_error("%s is not a JSON document", path);
-	free(data);
+	buf_free(&data);
 	fclose(f);
 	return doc;
 }

@@ -8,6 +8,8 @@
 #include "options.h"
 #include "schema.h"
 
+#define STARTS_MAX 10000
+
 struct option_row {
 	const char *group; /* set: a heading, nothing else */
 	enum option_commands commands;
@@ -136,6 +138,10 @@ static int parse_enum(const char *name, const char *value, const char *const *na
 static const char *const syscalls_names[] = {"totals", "time", "trace", NULL};
 static const char *const format_names[] = {"json", "jsonl", "csv", "text", NULL};
 static const char *const color_names[] = {"auto", "always", "never", NULL};
+static const char *const runtime_names[] = {"docker", "podman", "runc", "crun", NULL};
+static const char *const action_names[] = {"errno", "log", "kill", NULL};
+static const char *const form_names[] = {"json", "docker", "oci", "kubernetes", NULL};
+static const char *const style_names[] = {"text", "json", NULL};
 
 static int parse_syscalls(const char *name, const char *value, void *member)
 {
@@ -145,6 +151,40 @@ static int parse_syscalls(const char *name, const char *value, void *member)
 static int parse_format(const char *name, const char *value, void *member)
 {
 	return parse_enum(name, value, format_names, FORMAT_REPORT, member);
+}
+
+static int parse_runtime(const char *name, const char *value, void *member)
+{
+	return parse_enum(name, value, runtime_names, RUNTIME_DOCKER, member);
+}
+
+static int parse_action(const char *name, const char *value, void *member)
+{
+	return parse_enum(name, value, action_names, 0, member);
+}
+
+static int parse_form(const char *name, const char *value, void *member)
+{
+	return parse_enum(name, value, form_names, 0, member);
+}
+
+static int parse_style(const char *name, const char *value, void *member)
+{
+	return parse_enum(name, value, style_names, 0, member);
+}
+
+static int parse_starts(const char *name, const char *value, void *member)
+{
+	struct number_list l = {};
+	int err = parse_number_list(name, value, &l);
+
+	if (!err && (!l.v[0] || l.v[0] > STARTS_MAX)) {
+		log_error("--%s: it must be from 1 to %d", name, STARTS_MAX);
+		err = -EINVAL;
+	}
+	if (!err)
+		*(__u32 *)member = l.v[0];
+	return err;
 }
 
 static int parse_color(const char *name, const char *value, void *member)
@@ -206,10 +246,38 @@ static const struct option_row rows[] = {
 
 #define NR_ROWS ((int)(sizeof(rows) / sizeof(rows[0])))
 
+/* Who takes options, and how many operands beside them. */
+static const struct usage {
+	enum option_commands command;
+	const char *name, *synopsis;
+	int least, most;
+} usages[] = {
+	{OPT_RECORD, "record", "[record] [OPTIONS]", 0, 0},
+	{OPT_RUN, "run", "run [OPTIONS] -- COMMAND [ARGUMENT]...", 1, 1 << 20},
+	{OPT_RECOMMEND, "recommend",
+	 "recommend seccomp|capabilities|docker|compose|kubernetes|apparmor [OPTIONS] REPORT...", 1,
+	 1 << 20},
+	{OPT_DIFF, "diff", "diff [OPTIONS] REPORT REPORT", 2, 2},
+	{OPT_CHECK, "check", "check [OPTIONS] --profile PROFILE REPORT...", 1, 1 << 20},
+	{OPT_CALIBRATE, "calibrate", "calibrate [OPTIONS] [RUNTIME]", 0, 1},
+};
+
+#define NR_USAGES (sizeof(usages) / sizeof(usages[0]))
+
+static const struct usage *usage_of(enum option_commands command)
+{
+	const struct usage *u = usages;
+
+	while (u->command != command)
+		u++;
+	return u;
+}
+
 static void defaults(struct options *o)
 {
 	memset(o, 0, sizeof(*o));
 	o->buffer = 8 << 20;
+	o->starts = 150;
 	for (int i = 0; i < EV__MAX; i++)
 		o->events[i] = strncmp(event_descs[i].name, "container.cgroup_", 17) != 0;
 }
@@ -222,6 +290,8 @@ static int apply(struct options *o, const struct option_row *r, const char *valu
 int options_parse(struct options *o, enum option_commands command, int argc, char *const *argv)
 {
 	struct option longs[NR_ROWS + 2];
+	const struct usage *usage = usage_of(command);
+	/* "+": what follows run's own options is its command's */
 	char shorts[3 * NR_ROWS + 4] = "+:h";
 	int n = 0, at, c;
 
@@ -239,7 +309,7 @@ int options_parse(struct options *o, enum option_commands command, int argc, cha
 	longs[n] = (struct option){};
 	opterr = 0;
 	optind = 1;
-	while ((c = getopt_long(argc, argv, shorts, longs, &at)) != -1) {
+	while ((c = getopt_long(argc, argv, shorts + (command != OPT_RUN), longs, &at)) != -1) {
 		int row = c - 256, err;
 
 		if (c == 'h') {
@@ -259,15 +329,14 @@ int options_parse(struct options *o, enum option_commands command, int argc, cha
 		if (err)
 			return err;
 	}
-	if (command == OPT_RUN) {
-		o->command = argv + optind;
-		if (!*o->command) {
-			log_error(
-				"run: which command? (ebpfmon run [OPTIONS] -- COMMAND [ARGUMENT]...)");
-			return -EINVAL;
-		}
-	} else if (optind < argc) {
-		log_error("unexpected argument '%s' (see --help)", argv[optind]);
+	o->command = o->operands = argv + optind;
+	o->nr_operands = argc - optind;
+	if (o->nr_operands > usage->most) {
+		log_error("unexpected argument '%s' (see --help)", argv[optind + usage->most]);
+		return -EINVAL;
+	}
+	if (o->nr_operands < usage->least) {
+		log_error("%s: something is missing (ebpfmon %s)", usage->name, usage->synopsis);
 		return -EINVAL;
 	}
 	return 0;
@@ -307,8 +376,7 @@ static bool group_has(int i, enum option_commands command)
 
 void options_help(FILE *out, enum option_commands command)
 {
-	fprintf(out, command == OPT_RUN ? "Usage: ebpfmon run [OPTIONS] -- COMMAND [ARGUMENT]...\n"
-					: "Usage: ebpfmon [record] [OPTIONS]\n");
+	fprintf(out, "Usage: ebpfmon %s\n", usage_of(command)->synopsis);
 	for (int i = 0; i < NR_ROWS; i++) {
 		char left[64];
 
@@ -337,6 +405,18 @@ static void man_text(FILE *out, const char *s)
 	}
 }
 
+static void man_commands(FILE *out, enum option_commands commands)
+{
+	const char *sep = " (";
+
+	for (size_t i = 0; i < NR_USAGES; i++)
+		if (usages[i].command & commands) {
+			fprintf(out, "%s%s", sep, usages[i].name);
+			sep = ", ";
+		}
+	fprintf(out, " only)");
+}
+
 void options_man(FILE *out)
 {
 	for (int i = 0; i < NR_ROWS; i++) {
@@ -355,7 +435,7 @@ void options_man(FILE *out)
 		fputc('\n', out);
 		man_text(out, rows[i].help);
 		if (rows[i].commands != OPT_BOTH)
-			fprintf(out, " (%s only)", rows[i].commands == OPT_RUN ? "run" : "record");
+			man_commands(out, rows[i].commands);
 		fputc('\n', out);
 	}
 }
@@ -383,6 +463,12 @@ static void completion_value(FILE *out, const char *arg)
 		{"MODE", "_ebpfmon_words", syscalls_names},
 		{"FORMAT", "_ebpfmon_words", format_names},
 		{"WHEN", "_ebpfmon_words", color_names},
+		{"RUNTIME", "_ebpfmon_words", runtime_names},
+		{"ACTION", "_ebpfmon_words", action_names},
+		{"FORM", "_ebpfmon_words", form_names},
+		{"STYLE", "_ebpfmon_words", style_names},
+		{"FILE", "_ebpfmon_files", NULL},
+		{"DIR", "_ebpfmon_files", NULL},
 	};
 
 	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
@@ -395,15 +481,28 @@ static void completion_value(FILE *out, const char *arg)
 	}
 }
 
+/* "run:-e | run:--events)": options of different commands may share a name. */
+static void completion_case(FILE *out, const struct option_row *r)
+{
+	const char *sep = "\t";
+
+	for (size_t i = 0; i < NR_USAGES; i++) {
+		if (!(usages[i].command & r->commands))
+			continue;
+		if (r->letter)
+			fprintf(out, "%s%s:-%c", sep, usages[i].name, r->letter);
+		fprintf(out, "%s%s:--%s", r->letter ? " | " : sep, usages[i].name, r->name);
+		sep = " | ";
+	}
+	fprintf(out, ")");
+}
+
 void options_completion_values(FILE *out)
 {
 	for (int i = 0; i < NR_ROWS; i++) {
 		if (rows[i].group || !rows[i].arg)
 			continue;
-		fprintf(out, "\t");
-		if (rows[i].letter)
-			fprintf(out, "-%c | ", rows[i].letter);
-		fprintf(out, "--%s)", rows[i].name);
+		completion_case(out, &rows[i]);
 		completion_value(out, rows[i].arg);
 		fprintf(out, " ;;\n");
 	}

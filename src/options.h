@@ -22,6 +22,7 @@ struct number_list {
 
 enum syscalls_mode { SYSCALLS_TOTALS, SYSCALLS_TIME, SYSCALLS_TRACE };
 enum format { FORMAT_DEFAULT, FORMAT_REPORT, FORMAT_JSONL, FORMAT_CSV, FORMAT_TEXT };
+enum option_runtime { RUNTIME_ANY, RUNTIME_DOCKER, RUNTIME_PODMAN, RUNTIME_RUNC, RUNTIME_CRUN };
 enum color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 
 struct options {
@@ -36,9 +37,28 @@ struct options {
 	const char *output, *name;
 	bool wait, exit_with_container, summary, strict, quiet, verbose, sandbox;
 	char *const *command; /* of `run`, ended by NULL */
+	/* recommend, diff, check, calibrate */
+	char *const *operands;
+	int nr_operands;
+	enum option_runtime runtime;
+	int action; /* enum advice_action, or -1 */
+	int form; /* of recommend capabilities: enum capability_form; of diff and check: 1 is JSON */
+	__u32 starts;
+	bool explain, recording_profile, args, no_new_privs;
+	const char *profile, *state, *version;
 };
 
-enum option_commands { OPT_RECORD = 1, OPT_RUN = 2, OPT_BOTH = 3 };
+enum option_commands {
+	OPT_RECORD = 1,
+	OPT_RUN = 2,
+	OPT_BOTH = OPT_RECORD | OPT_RUN,
+	OPT_RECOMMEND = 4,
+	OPT_DIFF = 8,
+	OPT_CHECK = 16,
+	OPT_COMPARE = OPT_DIFF | OPT_CHECK,
+	OPT_CALIBRATE = 32,
+	OPT_BASE = OPT_RECOMMEND | OPT_CHECK | OPT_CALIBRATE,
+};
 
 /*
  * Parses argv[1..] of @command (argv[0] is its name). 0; or 1 when --help was asked for and given;

@@ -45,7 +45,7 @@ only() {
 # independent of the tables: what the manual pages and --help say
 commands=$(./ebpfmon --help | sed -nE 's/^  ebpfmon ([a-z]+) +[a-z].*/\1/p' | sort -u)
 offers "$commands --version --container" ./ebpfmon ""
-for c in record run; do
+for c in record run recommend diff check calibrate; do
 	options=$(./ebpfmon $c --help | grep -oE '^  (-.,|  ) --[a-z-]+' | grep -oE -- '--.*')
 	offers "$options" ./ebpfmon $c --
 done
@@ -59,6 +59,9 @@ only "-file.open" ./ebpfmon -e -file.op
 only "always" ./ebpfmon --color = al
 only "json jsonl" ./ebpfmon -f j
 only "events" ./ebpfmon list ev
+only "kubernetes" ./ebpfmon recommend ku
+only "oci" ./ebpfmon recommend capabilities -f o
+only "text" ./ebpfmon diff -f t
 only "json" ./ebpfmon doctor -f j
 only "" ./ebpfmon -d ""
 offers "cat" ./ebpfmon run -q -- ca

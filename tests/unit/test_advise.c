@@ -10,11 +10,26 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include "advise.h"
+#include "advise_render.h"
 
 #define HEAD "{\"schema\":\"ebpfmon.report\",\"schema_version\":1,"
 
-static struct advice advice;
+static struct advice *advice;
+static struct advice_form form = {.base = {.runtime = "runc"}};
+
+static int fresh(void **state)
+{
+	(void)state;
+	advice = advice_new();
+	return advice ? 0 : -1;
+}
+
+static int done(void **state)
+{
+	(void)state;
+	advice_free(advice);
+	return 0;
+}
 
 static int add(const char *json)
 {
@@ -22,22 +37,33 @@ static int add(const char *json)
 	int err;
 
 	assert_non_null(doc);
-	err = advice_add(&advice, doc);
+	err = advice_add(advice, doc);
 	cJSON_Delete(doc);
 	return err;
 }
 
+typedef void renderer(FILE *out, const struct advice *a, const struct advice_form *f);
+
+/* What @render writes, until it is asked again. */
+static const char *text_of(renderer *render)
+{
+	static char text[1 << 16];
+	FILE *f = fmemopen(text, sizeof(text), "w");
+
+	assert_non_null(f);
+	render(f, advice, &form);
+	fclose(f);
+	return text;
+}
+
 static cJSON *profile(enum advice_action action)
 {
-	char *text = NULL;
-	size_t len;
-	FILE *f = open_memstream(&text, &len);
+	const char *text;
 	cJSON *doc;
 
-	advice_seccomp(f, &advice, "runc", action);
-	fclose(f);
+	form.action = action;
+	text = text_of(advice_seccomp);
 	doc = cJSON_Parse(text);
-	free(text);
 	assert_non_null(doc);
 	return doc;
 }
@@ -56,7 +82,6 @@ static void recorded_calls_are_allowed(void **state)
 	cJSON *doc;
 
 	(void)state;
-	memset(&advice, 0, sizeof(advice));
 	assert_int_equal(add(HEAD
 			     "\"syscalls\":{\"calls\":[{\"name\":\"socket\",\"count\":2},"
 			     "{\"name\":\"keyctl\",\"count\":3,\"denied\":3,\"filtered\":3},"
@@ -73,7 +98,7 @@ static void recorded_calls_are_allowed(void **state)
 	assert_true(names(doc, 1, "mount"));
 	assert_true(names(doc, 1, "clone3"));
 	assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(doc, "architectures")), 1);
-	assert_true(advice.doubts & DOUBT_DENIED);
+	assert_true(advice->doubts & DOUBT_DENIED);
 	cJSON_Delete(doc);
 	doc = profile(ADVICE_KILL);
 	assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(doc, "syscalls")), 1);
@@ -83,22 +108,20 @@ static void recorded_calls_are_allowed(void **state)
 static void reports_merge(void **state)
 {
 	(void)state;
-	memset(&advice, 0, sizeof(advice));
 	add(HEAD "\"syscalls\":{\"calls\":[{\"name\":\"read\",\"count\":2,\"filtered\":2}]}}");
 	add(HEAD "\"syscalls\":{\"calls\":[{\"name\":\"read\",\"count\":5,\"filtered\":5}]}}");
-	assert_int_equal(advice.reports, 2);
+	assert_int_equal(advice->reports, 2);
 #ifdef __x86_64__
-	assert_int_equal(advice.calls[0][0].runs, 2);
-	assert_int_equal(advice.calls[0][0].count, 7);
+	assert_int_equal(advice->calls[0][0].runs, 2);
+	assert_int_equal(advice->calls[0][0].count, 7);
 #endif
-	assert_false(advice.doubts & DOUBT_NO_FILTER);
-	assert_true(advice.doubts & DOUBT_SHORT);
+	assert_false(advice->doubts & DOUBT_NO_FILTER);
+	assert_true(advice->doubts & DOUBT_SHORT);
 }
 
 static void needed_capabilities(void **state)
 {
 	(void)state;
-	memset(&advice, 0, sizeof(advice));
 	add(HEAD
 	    "\"capabilities\":{\"checks\":["
 	    "{\"cap\":\"CAP_CHOWN\",\"granted\":true,\"own\":true,\"count\":1},"
@@ -106,17 +129,16 @@ static void needed_capabilities(void **state)
 	    "{\"cap\":\"CAP_FOWNER\",\"granted\":true,\"own\":true,\"error\":\"ENOENT\",\"count\":1},"
 	    "{\"cap\":\"CAP_SYS_ADMIN\",\"granted\":true,\"probe\":true,\"own\":true,\"count\":1},"
 	    "{\"cap\":\"CAP_NET_RAW\",\"granted\":false,\"own\":true,\"error\":\"EPERM\",\"count\":1}]}}");
-	assert_int_equal(advice.needed[0].runs, 1);
-	assert_int_equal(advice.needed[3].runs, 0);
-	assert_int_equal(advice.needed[5].runs, 0);
-	assert_int_equal(advice.needed[21].runs, 0);
-	assert_int_equal(advice.denied[13].runs, 1);
+	assert_int_equal(advice->needed[0].runs, 1);
+	assert_int_equal(advice->needed[3].runs, 0);
+	assert_int_equal(advice->needed[5].runs, 0);
+	assert_int_equal(advice->needed[21].runs, 0);
+	assert_int_equal(advice->denied[13].runs, 1);
 }
 
 static void hostile_reports(void **state)
 {
 	(void)state;
-	memset(&advice, 0, sizeof(advice));
 	assert_int_equal(add("[]"), -EINVAL);
 	assert_int_equal(add("{\"schema\":1}"), -EINVAL);
 	assert_int_equal(
@@ -127,13 +149,170 @@ static void hostile_reports(void **state)
 			 0);
 }
 
+/* The rules beyond the first two, which allow @name by its arguments; -1: it is allowed whole. */
+static int narrowed(const cJSON *doc, const char *name)
+{
+	int nr = 0;
+
+	if (names(doc, 0, name))
+		return -1;
+	for (int i = 2; i < cJSON_GetArraySize(cJSON_GetObjectItem(doc, "syscalls")); i++)
+		nr += names(doc, i, name);
+	return nr;
+}
+
+#define ARGUMENT(nr, a, count)                                                                     \
+	"{\"nr\":\"" nr "\",\"a\":\"" a "\",\"b\":\"0x1\",\"c\":\"0x0\",\"count\":" count "}"
+
+static void arguments_narrow(void **state)
+{
+	const cJSON *rule, *arg;
+	cJSON *doc;
+
+	(void)state;
+	add(HEAD
+	    "\"syscalls\":{\"calls\":[{\"name\":\"socket\",\"count\":4},"
+	    "{\"name\":\"ioctl\",\"count\":2},{\"name\":\"personality\",\"count\":1},"
+	    "{\"name\":\"clone3\",\"count\":1}],\"arguments\":[" ARGUMENT("socket", "0x2", "2") "," ARGUMENT(
+		    "socket", "0x1",
+		    "1") "," ARGUMENT("socket", "0x2",
+				      "1") "," ARGUMENT("ioctl", "0x5401",
+							"1") "," ARGUMENT("personality",
+									  "0xffffffff", "1") "]}}");
+	form.args = true;
+	doc = profile(ADVICE_ERRNO);
+	form.args = false;
+	assert_int_equal(narrowed(doc, "socket"), 2);
+	assert_int_equal(narrowed(doc, "personality"), 1);
+	assert_int_equal(narrowed(doc, "ioctl"), -1); /* one of two is not known */
+	assert_int_equal(narrowed(doc, "clone3"), -1);
+	assert_false(names(doc, 1, "socket")); /* no ENOSYS beside its own rules */
+	rule = cJSON_GetArrayItem(cJSON_GetObjectItem(doc, "syscalls"), 2);
+	assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(rule, "args")), 3);
+	arg = cJSON_GetArrayItem(cJSON_GetObjectItem(rule, "args"), 0);
+	assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(arg, "op")),
+			    "SCMP_CMP_MASKED_EQ");
+	cJSON_Delete(doc);
+}
+
+static void the_runtimes_calls_stay_whole(void **state)
+{
+	cJSON *doc;
+
+	(void)state;
+	add(HEAD
+	    "\"syscalls\":{\"calls\":[{\"name\":\"prctl\",\"count\":1}],\"arguments\":[" ARGUMENT(
+		    "prctl", "0xf", "1") "]}}");
+	form.args = true;
+	form.base.mode = BASE_PLAIN;
+	doc = profile(ADVICE_ERRNO);
+	assert_int_equal(narrowed(doc, "prctl"), -1);
+	cJSON_Delete(doc);
+	form.base.mode = BASE_NNP; /* then runc drops no capabilities under the filter */
+	doc = profile(ADVICE_ERRNO);
+	assert_int_equal(narrowed(doc, "prctl"), 1);
+	assert_true(names(doc, 1, "setgroups"));
+	cJSON_Delete(doc);
+	form.args = false;
+	form.base.mode = BASE_PLAIN;
+}
+
+static void the_weakest_capability(void **state)
+{
+	(void)state;
+	add(HEAD
+	    "\"capabilities\":{\"checks\":["
+	    "{\"process\":1,\"nr\":\"openat\",\"cap\":\"CAP_DAC_READ_SEARCH\",\"granted\":false,"
+	    "\"own\":true,\"count\":2},"
+	    "{\"process\":1,\"nr\":\"openat\",\"cap\":\"CAP_DAC_OVERRIDE\",\"granted\":true,"
+	    "\"own\":true,\"count\":2},"
+	    "{\"process\":1,\"nr\":\"bpf\",\"cap\":\"CAP_SYS_ADMIN\",\"granted\":true,"
+	    "\"own\":true,\"count\":1}]}}");
+	assert_int_equal(advice->needed[2].runs, 1); /* reading was all */
+	assert_int_equal(advice->needed[1].runs, 0);
+	assert_int_equal(advice->needed[21].runs, 1); /* CAP_BPF was not asked for */
+	add(HEAD "\"capabilities\":{\"checks\":["
+		 "{\"process\":1,\"nr\":\"openat\",\"cap\":\"CAP_DAC_OVERRIDE\",\"granted\":true,"
+		 "\"own\":true,\"count\":2}]}}");
+	assert_int_equal(advice->needed[1].runs, 1);
+	assert_int_equal(advice->needed[2].runs, 0); /* covered by the other now */
+}
+
+#define FILES                                                                                                   \
+	"\"container\":{\"name\":\"We b\",\"image\":{\"name\":\"x'y\"},\"mounts\":["                            \
+	"{\"destination\":\"/data\",\"type\":\"volume\",\"name\":\"v1\",\"read_only\":false},"                  \
+	"{\"destination\":\"/conf\",\"source\":\"/h\",\"type\":\"bind\",\"read_only\":false}]},"                \
+	"\"processes\":{\"tree\":[{\"uid\":7,\"gid\":8}]},\"files\":{\"list\":["                                \
+	"{\"path\":\"/data/a\",\"opens\":1,\"writes\":1},{\"path\":\"/proc/self/x\",\"opens\":1,\"writes\":1}," \
+	"{\"path\":\"/run/n/pid\",\"opens\":1,\"created\":1},"                                                  \
+	"{\"path\":\"/var/lib/db\",\"opens\":1,\"writes\":1}]},"                                                \
+	"\"tcp\":{\"listeners\":[{\"local_addr\":\"::\",\"local_port\":80},"                                    \
+	"{\"local_addr\":\"0.0.0.0\",\"local_port\":80},{\"local_addr\":\"127.0.0.1\",\"local_port\":9}],"      \
+	"\"peers\":[{\"direction\":\"out\",\"address\":\"fd00::1\",\"port\":443},"                              \
+	"{\"direction\":\"out\",\"address\":\"x: evil\",\"port\":1}]},"                                         \
+	"\"udp\":{\"peers\":[{\"peer_addr\":\"10.0.0.2\",\"peer_port\":53,\"local_port\":40000,"                \
+	"\"sends\":1}]}}"
+
+static void docker_command(void **state)
+{
+	const char *text;
+
+	(void)state;
+	add(HEAD FILES);
+	text = text_of(advice_docker);
+	assert_non_null(strstr(text, "--name we-b "));
+	assert_non_null(strstr(text, "seccomp=we-b-seccomp.json"));
+	assert_non_null(strstr(text, "--user 7:8"));
+	assert_non_null(strstr(text, "--read-only"));
+	assert_non_null(strstr(text, "--tmpfs /run/n \\"));
+	assert_non_null(strstr(text, "-v we-b-var-lib:/var/lib \\"));
+	assert_non_null(strstr(text, "-v v1:/data \\"));
+	assert_non_null(strstr(text, "-v /h:/conf:ro \\"));
+	assert_non_null(strstr(text, "-p 80:80 \\"));
+	assert_null(strstr(strstr(text, "-p 80:80") + 1, "-p "));
+	assert_null(strstr(text, "/proc"));
+	assert_non_null(strstr(text, "$'x\\'y'"));
+}
+
+static void kubernetes_policy(void **state)
+{
+	const char *text;
+
+	(void)state;
+	add(HEAD FILES);
+	text = text_of(advice_kubernetes);
+	assert_non_null(strstr(text, "cidr: \"fd00::1/128\""));
+	assert_non_null(strstr(text, "cidr: \"10.0.0.2/32\""));
+	assert_non_null(strstr(text, "- protocol: UDP\n          port: 53\n"));
+	assert_null(strstr(text, "evil"));
+	assert_non_null(strstr(text, "runAsUser: 7"));
+	assert_non_null(strstr(text, "claimName: v1"));
+}
+
+static void strings_are_escaped(void **state)
+{
+	char text[256] = "";
+	FILE *f = fmemopen(text, sizeof(text), "w");
+
+	(void)state;
+	advice_quote(f, "a\"\n\x1b\xe2\x80\xae\xf0\x9f\x98\x80\x7f\xff");
+	advice_shell(f, "a b'\x1b");
+	advice_shell(f, "");
+	fclose(f);
+	assert_string_equal(text, "\"a\\\"\\u000a\\u001b\\u202e\\ud83d\\ude00\\u007f\\u00ff\""
+				  "$'a b\\'\\x1b'$''");
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, fresh, done)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(recorded_calls_are_allowed),
-		cmocka_unit_test(reports_merge),
-		cmocka_unit_test(needed_capabilities),
-		cmocka_unit_test(hostile_reports),
+		TEST(recorded_calls_are_allowed), TEST(reports_merge),
+		TEST(needed_capabilities),	  TEST(hostile_reports),
+		TEST(arguments_narrow),		  TEST(the_runtimes_calls_stay_whole),
+		TEST(the_weakest_capability),	  TEST(docker_command),
+		TEST(kubernetes_policy),	  TEST(strings_are_escaped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+/* Strings of reports in what is advised: they are anybody's. */
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+#include "advise_render.h"
+
+/* The code point at *@s, which is moved behind it; what is no UTF-8 is taken as bytes. */
+static unsigned int next_point(const char **s)
+{
+	const unsigned char *p = (const unsigned char *)*s;
+	unsigned int n = *p >= 0xf0 ? 3 : *p >= 0xe0 ? 2 : *p >= 0xc0 ? 1 : 0;
+	unsigned int c = n ? *p & (0x3fu >> n) : *p;
+
+	for (unsigned int i = 1; i <= n; i++) {
+		if ((p[i] & 0xc0) != 0x80) {
+			++*s;
+			return *p;
+		}
+		c = c << 6 | (p[i] & 0x3f);
+	}
+	*s += n + 1;
+	return c;
+}
+
+/* Beyond the 16 bits of \u, JSON wants surrogates, which YAML reads as well. */
+void advice_quote(FILE *out, const char *s)
+{
+	fputc('"', out);
+	while (*s) {
+		unsigned int c = next_point(&s);
+
+		if (c == '"' || c == '\\')
+			fprintf(out, "\\%c", (int)c);
+		else if (c >= 0x20 && c < 0x7f)
+			fputc((int)c, out);
+		else if (c < 0x10000)
+			fprintf(out, "\\u%04x", c);
+		else
+			fprintf(out, "\\u%04x\\u%04x", 0xd800 + ((c - 0x10000) >> 10 & 0x3ff),
+				0xdc00 + ((c - 0x10000) & 0x3ff));
+	}
+	fputc('"', out);
+}
+
+void advice_shell(FILE *out, const char *s)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				    "_./:=,@%+-";
+
+	if (*s && !s[strspn(s, plain)]) {
+		fputs(s, out);
+		return;
+	}
+	fputs("$'", out);
+	for (; *s; s++)
+		if (*s == '\'' || *s == '\\')
+			fprintf(out, "\\%c", *s);
+		else if (*s >= 0x20 && *s < 0x7f)
+			fputc(*s, out);
+		else
+			fprintf(out, "\\x%02x", (unsigned char)*s);
+	fputc('\'', out);
+}
+
+void advice_text(FILE *out, const char *s)
+{
+	for (; *s; s++)
+		if (*s >= 0x20 && *s < 0x7f && *s != '\\')
+			fputc(*s, out);
+		else
+			fprintf(out, "\\x%02x", (unsigned char)*s);
+}
+
+/* A DNS label, which is what Kubernetes wants, and all others take. */
+static void label(char *out, size_t size, const char *s)
+{
+	size_t n = 0;
+
+	for (; *s && n + 1 < size && n < 63; s++)
+		if (isalnum((unsigned char)*s))
+			out[n++] = (char)tolower((unsigned char)*s);
+		else if (n && out[n - 1] != '-')
+			out[n++] = '-';
+	while (n && out[n - 1] == '-')
+		n--;
+	out[n] = 0;
+}
+
+void advice_label(char *out, size_t size, const char *s)
+{
+	label(out, size, s);
+	if (!*out)
+		snprintf(out, size, "data");
+}
+
+void advice_name(char *out, size_t size, const struct advice *a)
+{
+	label(out, size, a->facts.name);
+	if (!*out)
+		snprintf(out, size, "workload");
+}
+
+void advice_profile_name(char *out, size_t size, const struct advice *a,
+			 const struct advice_form *f)
+{
+	char name[64];
+
+	advice_name(name, sizeof(name), a);
+	if (f->profile)
+		snprintf(out, size, "%s", f->profile);
+	else
+		snprintf(out, size, "%s-seccomp.json", name);
+}
