@@ -211,6 +211,30 @@ def existing(setup, runtime):
               "%d %r: exec session %r" % (pid, argv, exec_session))
 
 
+def existing_sockets(setup, runtime):
+    """Connections and listeners from before are in the report, and marked."""
+    container = CONTAINERS[runtime](setup, ["/bin/trigger", "-w", "tcp.existing"])
+    output = os.path.join(setup.subdir(setup.name()), "report.json")
+    with container:
+        container.wait_line(0)
+        with Recording(setup, ["-c", container.name], form="report", output=output) as recording:
+            container.go()
+            container.wait_line(1)
+            container.go()
+            check(container.wait() == 0, container.errors())
+            recording.stop()
+    ends = ("network.local.port", "network.peer.port")
+    facts = [f for f in container.account()["facts"] if f["event"] == "tcp.existing"]
+    with open(output, encoding="utf-8") as f:
+        tcp = json.load(f)["tcp"]
+    want = sorted(tuple(f[k] for k in ends) for f in facts if not f["network.listening"])
+    got = sorted((c["local"]["port"], c["peer"]["port"]) for c in tcp["connections"] if c.get("existing"))
+    check(got == want and len(got) == len(tcp["connections"]) == 2, "connections: want %r\ngot %r" % (want, tcp))
+    want = [f["network.local.port"] for f in facts if f["network.listening"]]
+    got = [l["local_port"] for l in tcp["listeners"] if l.get("existing")]
+    check(got == want and len(got) == 1, "listeners: want %r\ngot %r" % (want, tcp["listeners"]))
+
+
 def zombie(setup, runtime):
     """A process that had ended, unasked for, when recording started is told as what it is; and the end of a
     container that was there before."""
@@ -331,7 +355,7 @@ def nested(setup, runtime):
 
 
 CASES = {"nsenter": nsenter, "left": left, "moved_in": moved_in, "inner_move": inner_move, "session": session,
-         "existing": existing, "nested": nested, "short": short, "zombie": zombie}
+         "existing": existing, "existing_sockets": existing_sockets, "nested": nested, "short": short, "zombie": zombie}
 
 
 def one(setup, runtime, name):

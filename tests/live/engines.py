@@ -222,11 +222,14 @@ class RootlessPodman(Podman):
     more = ("--cgroups=split",)
     uid, service = 1234, "user.slice/user-1234.slice/user@1234.service/app.slice/web.service"
 
-    def start(self):
+    @staticmethod
+    def need():
+        """Skips where it cannot be."""
+        need_vm("newuidmap")
         if not os.path.exists("/sys/fs/cgroup/cgroup.controllers"):
             raise Skip("on cgroup v1 users' containers have no cgroups of their own")
-        if not shutil.which("newuidmap"):
-            raise Skip("newuidmap is not installed")
+
+    def start(self):
         self.home, self.service = "/home/live", os.path.join("/sys/fs/cgroup", self.service)
         for name, line in (("passwd", "live:x:1234:1234::/home/live:/bin/sh"), ("group", "live:x:1234:"),
                            ("subuid", "live:200000:65536"), ("subgid", "live:200000:65536")):
@@ -266,6 +269,7 @@ def engine(setup, kind):
     """A secret in an argument, a file's name and a socket's bytes: told once each, of this container, as the engine
     calls it. And one of 20 ms."""
     need_vm(kind.program)
+    getattr(kind, "need", lambda: None)()
     secret = "secret-of-" + kind.__name__.lower()
     container = kind(setup, ["/bin/sh", "-c", "echo up; read x; /bin/trigger secret $0 $1 || exit 9; exit %d" % EXIT,
                              secret, str(SIZE)])
