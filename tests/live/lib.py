@@ -415,10 +415,10 @@ def known_capabilities():
 
 
 def oci_config(argv, rootfs, cgroup, host_net=False, mounts=(), readonly=True, env=(),
-               annotations=None, more_namespaces=()):
+               annotations=None, more_namespaces=(), host_pid=False, pids_limit=0):
     """config.json of an OCI bundle."""
     caps = known_capabilities()
-    namespaces = ["pid", "ipc", "uts", "mount", *more_namespaces] + ([] if host_net else ["network"])
+    namespaces = ([] if host_pid else ["pid"]) + ["ipc", "uts", "mount", *more_namespaces] + ([] if host_net else ["network"])
     base = [
         {"destination": "/proc", "type": "proc", "source": "proc"},
         {"destination": "/dev", "type": "tmpfs", "source": "tmpfs",
@@ -438,7 +438,8 @@ def oci_config(argv, rootfs, cgroup, host_net=False, mounts=(), readonly=True, e
         "annotations": annotations or {},
         "mounts": base + list(mounts),
         "linux": {"cgroupsPath": cgroup, "namespaces": [{"type": n} for n in namespaces],
-                  "resources": {"devices": [{"allow": True, "access": "rwm"}]}},
+                  "resources": {"devices": [{"allow": True, "access": "rwm"}],
+                                **({"pids": {"limit": pids_limit}} if pids_limit else {})}},
     }
 
 

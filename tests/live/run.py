@@ -15,6 +15,7 @@ import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+import attacks	# noqa: E402
 import attribution	# noqa: E402
 import cases	# noqa: E402
 import engines	# noqa: E402
@@ -92,7 +93,7 @@ def all_tests(setup, args):
     if args.harness:
         found = list(harness.tests(setup, runtimes))
     else:
-        found += [t for m in (events, cases, attribution, identity, swarm, flood, truth) for t in m.tests(setup, runtimes)]
+        found += [t for m in (events, cases, attribution, identity, swarm, flood, attacks, truth) for t in m.tests(setup, runtimes)]
     return [(n, f) for n, f in found if re.search(args.k, n)]
 
 

@@ -4,6 +4,7 @@
 #define ADVERSARY_H
 
 int flood(int argc, char **argv);
-int attack(int argc, char **argv);
+int crowd(int argc, char **argv);
+int escape(int argc, char **argv);
 
 #endif

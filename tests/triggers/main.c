@@ -336,8 +336,8 @@ static void report(const char *name)
 }
 
 static const struct trigger *const tables[] = {
-	process_triggers, syscall_triggers, file_triggers,
-	ipc_triggers,	  tcp_triggers,	    compat_triggers,
+	process_triggers, syscall_triggers, file_triggers,   ipc_triggers,
+	tcp_triggers,	  compat_triggers,  attack_triggers,
 };
 
 static const struct trigger *find(const char *name)
@@ -391,7 +391,11 @@ static int start(char **command)
 static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
-} programs[] = {{"swarm", swarm}, {"secret", secret}, {"flood", flood}, {"attack", attack}};
+} programs[] = {{"swarm", swarm},
+		{"secret", secret},
+		{"flood", flood},
+		{"crowd", crowd},
+		{"escape", escape}};
 
 int main(int argc, char **argv)
 {
@@ -441,7 +445,7 @@ int main(int argc, char **argv)
 	 * Symbolic links in arguments are looked up after the fact, below the root of a live process
 	 * (docs/manual, Paths): these triggers live as long as a container's first process does.
 	 */
-	if (!strncmp(t->name, "file.", 5))
+	if (!strncmp(t->name, "file.", 5) || !strncmp(t->name, "attack.", 7))
 		usleep(300000);
 	wait_for_go(); /* the harness looks at what is still there */
 	return 0;
