@@ -303,16 +303,25 @@ __inline_always void member_put(__u32 tgid, __u64 start, __u64 cgroup, __u32 fla
 }
 
 /*
- * The one way out. Wake-ups cost more than all else together: the reader polls on a timer, and is
- * woken early only when the ring fills up or when @urgent (rare events that it must act on).
+ * Wake-ups cost more than all else together: the reader polls on a timer, and is woken early only
+ * when the ring fills up while it sleeps, or when @urgent (rare events that it must act on).
  */
+__inline_always __u64 ev_wakeup(bool urgent)
+{
+	volatile struct ev_state *st = state_get();
+
+	if (urgent)
+		return BPF_RB_FORCE_WAKEUP;
+	if (!st || st->awake || bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) <= cfg.wakeup_bytes)
+		return BPF_RB_NO_WAKEUP;
+	st->awake = 1;
+	return BPF_RB_FORCE_WAKEUP;
+}
+
+/* The one way out, but for call_trace(), which builds its record in the ring. */
 __inline_always void ev_output(void *rec, __u32 type, __u64 len, bool urgent)
 {
-	__u64 flags = BPF_RB_NO_WAKEUP;
-
-	if (urgent || bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) > cfg.wakeup_bytes)
-		flags = BPF_RB_FORCE_WAKEUP;
-	if (bpf_ringbuf_output(&ring, rec, len, flags))
+	if (bpf_ringbuf_output(&ring, rec, len, ev_wakeup(urgent)))
 		ev_lost(type);
 }
 

@@ -141,6 +141,10 @@ struct seen {
 	__u32 start; /* low bits of the start time: a pid that was used again is another process */
 	__u32 watched;
 	__u32 setup;
+	/* for syscall.call */
+	__u64 started; /* the whole start time */
+	__u32 vpid;
+	__u32 pad;
 };
 
 struct {
@@ -157,8 +161,11 @@ __inline_always void seen_look(struct seen *s, struct task_struct *t)
 	if (!s->watched)
 		return;
 	s->tgid = bpf_get_current_pid_tgid() >> 32;
-	s->start = task_start(t) >> 10;
+	s->started = task_start(t);
+	s->start = s->started >> 10;
 	s->setup = task_in_setup(t);
+	if (cfg.trace_syscalls)
+		s->vpid = task_vpid(t);
 }
 
 /* Of the current task, if it is watched; else NULL. */
@@ -179,6 +186,18 @@ __inline_always struct seen *seen_watched(void)
 		s->generation = g;
 	}
 	return s->watched ? s : NULL;
+}
+
+/* Is the current task watched? At other places than the exit of a system call: nothing is noted. */
+__inline_always bool current_seen_watched(void)
+{
+	__u32 zero = 0;
+	const struct seen *s = bpf_map_lookup_elem(&seen, &zero);
+	volatile struct ev_state *now = state_get();
+
+	if (s && now && s->task == bpf_get_current_task() && s->generation == now->generation)
+		return s->watched;
+	return current_watched();
 }
 
 /* The same for programs that syscall_exit tail-calls: it has looked. */

@@ -84,6 +84,7 @@ struct outcome {
 	__u32 sysnr;
 	__s32 err; /* 0: it succeeded */
 	long ret;
+	__u64 now; /* CLOCK_BOOTTIME, where a record or a duration needs it */
 	__u64 ns; /* how long it took; 0: not known */
 	bool filtered; /* made under a seccomp filter */
 	bool denied; /* the filter answered it */
@@ -222,7 +223,26 @@ static __always_inline __u32 call_paths(__u32 nr)
 	return 0;
 }
 
-static __always_inline void call_trace(const struct sys_call *c, const struct outcome *o)
+static __always_inline void trace_fill(struct ev_syscall_call *e, const struct sys_call *c,
+				       const struct outcome *o)
+{
+	e->nr = e->args.nr = o->sysnr;
+	__builtin_memcpy(e->args.a, c->a, sizeof(c->a));
+	e->ret = o->ret;
+	e->err = o->err;
+	e->denied = o->denied;
+	e->duration = o->ns;
+}
+
+/* The stream leaves the end of the ring to the other events, which are few. */
+static __always_inline bool trace_has_room(void)
+{
+	return bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) <= cfg.stream_bytes;
+}
+
+/* A call with paths among its arguments: built in the scratch space. */
+static __always_inline void trace_paths(const struct sys_call *c, const struct outcome *o,
+					__u32 paths)
 {
 	struct scratch *s = ev_begin(EV_syscall_call, sizeof(struct ev_syscall_call));
 	struct ev_syscall_call *e;
@@ -230,10 +250,14 @@ static __always_inline void call_trace(const struct sys_call *c, const struct ou
 
 	if (!s)
 		return;
+	if (!trace_has_room()) {
+		ev_lost(EV_syscall_call);
+		ev_abort(s);
+		return;
+	}
 	e = (struct ev_syscall_call *)s->buf;
-	e->nr = e->args.nr = o->sysnr;
-	e->args.str_mask = call_paths(c->nr);
-	__builtin_memcpy(e->args.a, c->a, sizeof(c->a));
+	trace_fill(e, c, o);
+	e->args.str_mask = paths;
 #pragma unroll
 	for (int i = 0; i < 4;
 	     i++) { /* unrolled: clang's loop has two ways in, which 6.1 refuses */
@@ -245,11 +269,61 @@ static __always_inline void call_trace(const struct sys_call *c, const struct ou
 			n++;
 		}
 	}
-	e->ret = o->ret;
-	e->err = o->err;
-	e->denied = o->denied;
-	e->duration = o->ns;
 	ev_end(s, false);
+}
+
+/* The parts of ev_header() that change without notice; the rest is known from @who. */
+static __always_inline void trace_header(struct ev_hdr *h, const struct seen *who)
+{
+	struct task_struct *t;
+
+	h->cgroup = who->cgroup;
+	h->start = who->started;
+	h->pid = who->tgid;
+	h->tid = bpf_get_current_pid_tgid();
+	h->vpid = who->vpid;
+	h->flags = who->setup ? EV_F_SETUP : 0;
+	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf)) {
+		t = (void *)
+			bpf_get_current_task_btf(); /* plain loads, instead of a copy for each */
+		h->ppid = t->real_parent->tgid;
+		h->uid = t->real_cred->uid.val;
+		h->gid = t->real_cred->gid.val;
+	} else {
+		t = (void *)bpf_get_current_task();
+		h->ppid = BPF_CORE_READ(t, real_parent, tgid);
+		h->uid = BPF_CORE_READ(t, real_cred, uid.val);
+		h->gid = BPF_CORE_READ(t, real_cred, gid.val);
+	}
+	bpf_get_current_comm(h->comm, sizeof(h->comm));
+}
+
+static __always_inline void call_trace(const struct seen *who, const struct sys_call *c,
+				       const struct outcome *o)
+{
+	__u32 paths = call_paths(c->nr);
+	struct ev_syscall_call *e;
+	struct ev_hdr h = {
+		.type = EV_syscall_call, .len = sizeof(struct ev_syscall_call), .time = o->now};
+
+	if (!ev_enabled(EV_syscall_call))
+		return;
+	if (paths) {
+		trace_paths(c, o, paths);
+		return;
+	}
+	trace_header(&h, who);
+	if (!filter_task(h.pid, h.uid, h.comm))
+		return;
+	e = trace_has_room() ? bpf_ringbuf_reserve(&ring, sizeof(*e), 0) : NULL;
+	if (!e) {
+		ev_lost(EV_syscall_call);
+		return;
+	}
+	__builtin_memset(e, 0, sizeof(*e));
+	e->hdr = h;
+	trace_fill(e, c, o);
+	bpf_ringbuf_submit(e, ev_wakeup(false));
 }
 
 /* Calls out of which a task may come for the first time: the fork and exec families of both ABIs. */
@@ -281,7 +355,7 @@ static __always_inline void call_end(__u32 tid, bool may_deny, struct outcome *o
 	if (!f)
 		return;
 	if (f->begin)
-		o->ns = bpf_ktime_get_boot_ns() - f->begin;
+		o->ns = o->now - f->begin;
 	else
 		o->denied = o->filtered && may_deny;
 	f->begin = 0;
@@ -291,13 +365,17 @@ SEC("tp_btf/sys_enter")
 int BPF_PROG(syscall_enter, struct pt_regs *regs, long id)
 {
 	__u32 tid = bpf_get_current_pid_tgid();
-	struct inflight f = {};
+	struct inflight f = {}, *old;
 
-	if (!current_watched())
+	if (!current_seen_watched())
 		return 0;
 	f.begin = bpf_ktime_get_boot_ns();
 	f.sysnr = id;
-	bpf_map_update_elem(&syscall_inflight, &tid, &f, BPF_ANY);
+	old = bpf_map_lookup_elem(&syscall_inflight, &tid);
+	if (old) /* its own: nobody else writes it */
+		*old = f;
+	else
+		bpf_map_update_elem(&syscall_inflight, &tid, &f, BPF_ANY);
 	return 0;
 }
 
@@ -349,13 +427,15 @@ int BPF_PROG(syscall_exit, struct pt_regs *regs, long ret)
 	else
 		nr = sys_native(abi, nr);
 	o.filtered = call_filtered(t, nr, regs, ret);
-	if (cfg.time_syscalls)
+	if (cfg.time_syscalls) {
+		o.now = bpf_ktime_get_boot_ns();
 		call_end(tid, !what, &o);
+	}
 	if (cfg.count_syscalls)
 		call_count(who, &o);
 	if (cfg.trace_syscalls) {
 		sys_read(&c, regs);
-		call_trace(&c, &o);
+		call_trace(who, &c, &o);
 	}
 	if (cfg.join_checks && task_has_checks(tid))
 		checks_resolve(tid, o.sysnr, o.err);
@@ -450,7 +530,8 @@ int BPF_PROG(syscall_task_exit, struct task_struct *t)
 		call_count(&who, &o);
 	if (cfg.trace_syscalls) {
 		sys_read_image(&c, regs);
-		call_trace(&c, &o);
+		o.now = bpf_ktime_get_boot_ns();
+		call_trace(&who, &c, &o);
 	}
 	return 0;
 }

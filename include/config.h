@@ -15,6 +15,7 @@ struct ev_range {
 struct ev_config {
 	__u64 events[2]; /* bit per enum ev_type: wanted by a sink */
 	__u64 wakeup_bytes; /* wake the reader when this much waits in the ring */
+	__u64 stream_bytes; /* syscall.call is not sent when this much waits: the rest is the others' */
 	__u32 adopt_new; /* cgroups created from now on may be containers */
 	__u32 count_syscalls; /* keep syscall.calls */
 	__u32 time_syscalls; /* sys_enter is attached: durations are known */
@@ -57,6 +58,7 @@ struct ev_state {
 	 */
 	__u64 generation;
 	__u64 scanned; /* the processes that were there before are known */
+	__u64 awake; /* the reader is at work, or has been woken: user space clears it before it waits */
 };
 
 #endif

@@ -283,6 +283,11 @@ static void make(struct columns *out, const struct event_desc *d)
 			return;
 		}
 	}
+	for (unsigned int i = 0; i < nr && !cols[i].field; i++) {
+		if (cols[i].get == get_time)
+			out->whose = i + 1;
+		out->own = i + 1;
+	}
 	out->nr = nr;
 	out->col = cols;
 }

@@ -34,6 +34,11 @@ struct columns {
 	const struct column *col;
 	unsigned int nr;
 	unsigned int nr_common; /* how many of them every event has */
+	/*
+	 * The run of columns [whose, own) says whose event it is, and of which kind: alike in records of
+	 * one type that record_same_whose() finds to be so. Those from own on may differ.
+	 */
+	unsigned int whose, own;
 };
 
 /* The columns of an event; made on first use, never freed. NULL .col without memory. */

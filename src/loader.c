@@ -783,6 +783,11 @@ int loader_mark(const struct loader *l, __u64 cgroup, __u32 flags, __u64 created
 	return err;
 }
 
+void loader_sleeps(const struct loader *l)
+{
+	__atomic_store_n(&l->state->awake, 0, __ATOMIC_SEQ_CST);
+}
+
 void loader_scanned(const struct loader *l)
 {
 	l->state->scanned = 1;

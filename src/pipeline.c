@@ -23,6 +23,7 @@ struct backlog {
 
 int pipeline_init(struct pipeline *p)
 {
+	p->epoch = 1;
 	p->scratch = aligned_alloc(64, (EV_MAX_LEN + 2 * PATH_MAX + 63) & ~63);
 	p->files = file_names_new(FILES_MAX);
 	p->processes = process_table_new(PROCESSES_MAX);
@@ -299,6 +300,7 @@ static struct record record_of(const struct pipeline *p, const struct container 
 		.container = c,
 		.wall = hdr->time + p->boot_to_wall,
 		.boot_to_wall = p->boot_to_wall,
+		.epoch = p->epoch,
 	};
 }
 
@@ -468,6 +470,7 @@ static int find_session(struct process *x, void *arg)
 
 void pipeline_settle(struct pipeline *p)
 {
+	p->epoch++;
 	process_table_settle(p->processes);
 	process_table_each(p->processes, find_first, p);
 	process_table_each(p->processes, find_session, p);
@@ -493,6 +496,7 @@ static int lose(struct process *x, void *arg)
 
 void pipeline_expire(struct pipeline *p, __u64 now, __u64 age)
 {
+	p->epoch++;
 	container_table_expire(p->containers, now, age);
 	process_table_expire(p->processes, now > age ? now - age : 0);
 	if (now < p->next_expiry)
@@ -613,6 +617,9 @@ void pipeline_feed(struct pipeline *p, const void *data, size_t len)
 	}
 	memcpy(p->scratch, data, len);
 	record_normalise(hdr);
+	if (event_descs[hdr->type].sub == EVS_process ||
+	    event_descs[hdr->type].sub == EVS_container)
+		p->epoch++; /* the tables learn from it */
 	cgroup_event(p, hdr);
 	cgroup = hdr->cgroup;
 	if (hdr->type ==

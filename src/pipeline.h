@@ -35,6 +35,7 @@ struct pipeline {
 	__u64 bad; /* records that failed record_check() */
 	__u64 stray; /* records of cgroups that nobody told us about */
 	__u64 nr_records;
+	__u64 epoch; /* of struct record */
 	__u64 lost
 		[EV__MAX]; /* records that had to wait for their container to be decided, and found no room */
 	int err; /* first error of a sink */

@@ -199,6 +199,19 @@ void record_normalise(void *buf)
 	}
 }
 
+bool record_same_whose(struct record_whose *w, const struct record *r)
+{
+	struct ev_hdr hdr = *r->hdr;
+
+	hdr.time = 0;
+	hdr.len = 0;
+	if (r->epoch && w->epoch == r->epoch && w->container == r->container &&
+	    w->process == r->process && !memcmp(&w->hdr, &hdr, sizeof(hdr)))
+		return true;
+	*w = (struct record_whose){hdr, r->container, r->process, r->epoch};
+	return false;
+}
+
 /* ---- access ---- */
 
 const char *record_bytes(const struct ev_hdr *hdr, struct ev_ref ref, size_t *len)

@@ -5,6 +5,7 @@
 #ifndef EBPFMON_RECORD_H
 #define EBPFMON_RECORD_H
 
+#include <stdbool.h>
 #include "schema.h"
 
 struct container;
@@ -18,7 +19,22 @@ struct record {
 	const struct process *process; /* the acting process; NULL when it is not known */
 	__u64 wall; /* hdr->time as CLOCK_REALTIME, ns since the epoch */
 	__s64 boot_to_wall; /* add to any FT_time field to get CLOCK_REALTIME; ns */
+	__u64 epoch; /* counts up when what container or process say may have changed; 0: not known */
 };
+
+/*
+ * Whose a record is, to be kept for comparison: of the next record when it is the same container's,
+ * process's and task's, and nothing that is known of them has changed.
+ */
+struct record_whose {
+	struct ev_hdr hdr;
+	const struct container *container;
+	const struct process *process;
+	__u64 epoch;
+};
+
+/* Is @r of the same type and the same as @w? If not, and it is known, @w becomes @r's. */
+bool record_same_whose(struct record_whose *w, const struct record *r);
 
 /*
  * Bounds check of a received record: type known, lengths right, every reference inside the tail.

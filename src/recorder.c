@@ -108,6 +108,7 @@ static void configure(const struct options *o, struct loader_options *lo)
 
 	lo->ring_bytes = o->buffer;
 	c->wakeup_bytes = o->buffer / 4;
+	c->stream_bytes = o->buffer - o->buffer / 8;
 	c->adopt_new = 1;
 	c->time_syscalls = o->syscalls != SYSCALLS_TOTALS;
 	c->trace_syscalls = o->syscalls == SYSCALLS_TRACE;

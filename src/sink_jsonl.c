@@ -6,40 +6,78 @@
 #include "output.h"
 #include "sinks.h"
 
+/* A line under way. */
+struct line {
+	unsigned int open; /* objects */
+	unsigned int keep; /* of these, how many all columns since the last shown one share */
+	bool any; /* something was shown: a comma comes first */
+};
+
 struct sink_jsonl {
 	struct sink sink;
 	struct output out;
+	/* of the record before: whose it is takes most of a line, and often stays the same */
+	struct record_whose whose;
+	struct buf text; /* of the columns that say so */
+	struct line after; /* where the line stands behind them */
 };
+
+/* The columns [@from, @to). */
+static void put_columns(struct buf *b, struct line *l, const struct record *r,
+			const struct columns *cols, unsigned int from, unsigned int to)
+{
+	for (unsigned int i = from; i < to; i++) {
+		const struct column *c = &cols->col[i];
+		size_t before = b->len;
+
+		if (c->shared < l->keep)
+			l->keep = c->shared;
+		/* the key is written first, and taken back when there is no value; no comma before the first */
+		buf_add(b, "}}}}}", l->open - l->keep);
+		buf_add(b, c->lead[l->keep].s + !l->any, c->lead[l->keep].len - !l->any);
+		if (column_format(b, r, c, FORM_JSON)) {
+			l->open = l->keep = c->depth - 1;
+			l->any = true;
+		} else {
+			buf_cut(b, before);
+		}
+	}
+}
+
+static void put_whose(struct sink_jsonl *s, struct line *l, const struct record *r,
+		      const struct columns *cols)
+{
+	struct buf *b = &s->out.buf;
+	size_t begin = b->len;
+
+	if (record_same_whose(&s->whose, r) && s->text.len) {
+		buf_add(b, s->text.data, s->text.len);
+		*l = s->after;
+		return;
+	}
+	put_columns(b, l, r, cols, cols->whose, cols->own);
+	buf_reset(&s->text);
+	if (!b->err)
+		buf_add(&s->text, b->data + begin, b->len - begin);
+	if (s->text.err)
+		buf_reset(&s->text);
+	s->after = *l;
+}
 
 static int on_event(struct sink *sink, const struct record *r)
 {
 	struct sink_jsonl *s = (struct sink_jsonl *)sink;
 	const struct columns *cols = columns_of(r->hdr->type);
 	struct buf *b = &s->out.buf;
-	unsigned int open = 0, keep = 0;
-	bool any = false;
+	struct line l = {};
 
 	if (!cols->col)
 		return -ENOMEM;
 	buf_char(b, '{');
-	for (unsigned int i = 0; i < cols->nr; i++) {
-		const struct column *c = &cols->col[i];
-		size_t before = b->len;
-
-		/* what is still open for this column is what all columns since the last shown one share */
-		if (c->shared < keep)
-			keep = c->shared;
-		/* the key is written first, and taken back when there is no value; no comma before the first */
-		buf_add(b, "}}}}}", open - keep);
-		buf_add(b, c->lead[keep].s + !any, c->lead[keep].len - !any);
-		if (column_format(b, r, c, FORM_JSON)) {
-			open = keep = c->depth - 1;
-			any = true;
-		} else {
-			buf_cut(b, before);
-		}
-	}
-	buf_add(b, "}}}}}", open + 1);
+	put_columns(b, &l, r, cols, 0, cols->whose);
+	put_whose(s, &l, r, cols);
+	put_columns(b, &l, r, cols, cols->own, cols->nr);
+	buf_add(b, "}}}}}", l.open + 1);
 	buf_char(b, '\n');
 	return output_record(&s->out);
 }
@@ -52,6 +90,7 @@ static int on_flush(struct sink *sink)
 static void on_free(struct sink *sink)
 {
 	output_close(&((struct sink_jsonl *)sink)->out);
+	buf_free(&((struct sink_jsonl *)sink)->text);
 	free(sink);
 }
 

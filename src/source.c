@@ -12,6 +12,7 @@
 
 #define BATCH	4096 /* counters taken at a time */
 #define KEY_MAX 128
+#define TURN	65536 /* records taken in one turn: then signals, time and files have theirs */
 
 struct counter_map {
 	int fd;
@@ -25,6 +26,8 @@ struct source {
 	struct ring_buffer *ring;
 	struct counter_map counters[2 * EV__MAX];
 	unsigned int nr_counters;
+	unsigned int taken; /* records, in this turn */
+	bool more; /* the turn ended before the ring was empty */
 	void *keys, *values; /* BATCH of the largest */
 	int nr_cpus;
 };
@@ -34,7 +37,21 @@ static int on_record(void *arg, void *data, size_t len)
 	struct source *s = arg;
 
 	pipeline_feed(s->pipeline, data, len);
-	return 0;
+	s->more = ++s->taken >= TURN;
+	return s->more ? -EAGAIN : 0;
+}
+
+/* One turn: what is in the ring, but no more than TURN records. The number of records, or -errno. */
+static int consume(struct source *s)
+{
+	int n;
+
+	s->taken = 0;
+	s->more = false;
+	n = ring_buffer__consume(s->ring);
+	if (s->more)
+		return (int)s->taken;
+	return n == -EINTR ? 0 : n;
 }
 
 static void add_counter(struct source *s, enum ev_type type, const char *name)
@@ -108,13 +125,13 @@ void source_close(struct source *s)
 int source_poll(struct source *s, int ms)
 {
 	struct pollfd pfd = {.fd = ring_buffer__epoll_fd(s->ring), .events = POLLIN};
-	int n;
 
 	/* most records come without a wake-up: look whether the wait was ended or not */
-	if (ms)
+	if (ms && !s->more) {
+		loader_sleeps(s->loader);
 		poll(&pfd, 1, ms);
-	n = ring_buffer__consume(s->ring);
-	return n == -EINTR ? 0 : n;
+	}
+	return consume(s);
 }
 
 /* Is this counter final? Its process is gone, or out of sight, or all of its cgroup is. */
@@ -179,7 +196,7 @@ int source_drain(struct source *s)
 {
 	int err;
 
-	while ((err = ring_buffer__consume(s->ring)) > 0)
+	while ((err = consume(s)) > 0)
 		;
 	return err < 0 ? err : take_all_counters(s, true);
 }

@@ -297,4 +297,4 @@ class Execsnoop(Peer):
         return ["-c", str(self.bench.container)]
 
 
-ALL = [Watcher, Floor, Ebpfmon, Other, Trace, Strace, PerfTrace, Bpftrace, Syscount, Opensnoop, Execsnoop]
+ALL = [Watcher, Floor, Ebpfmon, Other, Trace, Ring, Strace, PerfTrace, Bpftrace, Syscount, Opensnoop, Execsnoop]
