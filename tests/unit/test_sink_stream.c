@@ -366,6 +366,60 @@ static void a_slow_reader_is_waited_for(void **state)
 	close(fds[0]);
 }
 
+/* What is written of a row of records in which something changes from each to the next but one. */
+static const char *lines_of_changes(bool known)
+{
+	struct container db = {.id = (char *)ID, .info.name = (char *)"db"};
+	struct process in_session = nginx;
+	int fd = memory();
+	struct sink *s = sink_jsonl_new(dup(fd));
+	ssize_t n;
+
+	in_session.session_pid = 42;
+	for (unsigned int type = 0; type < EV__MAX; type++)
+		for (unsigned int step = 0; step < 20; step++) {
+			struct record r;
+
+			begin(type);
+			r = record();
+			r.epoch = known ? 1 : 0;
+			switch (step / 2) {
+			case 1: rec.hdr.comm[0] = 'N'; break;
+			case 2: rec.hdr.flags = EV_F_SETUP; break;
+			case 3: rec.hdr.tid++; break;
+			case 4: r.process = NULL; break;
+			case 5: r.process = &in_session; break;
+			case 6: r.container = &db; break;
+			case 7:
+				db.info.name = (char *)"cache"; /* at the same place */
+				r.container = &db;
+				r.epoch = known ? 2 : 0;
+				break;
+			case 8: rec.hdr.flags = EV_F_NOPROC | EV_F_EXISTING; break;
+			}
+			r.wall += step;
+			assert_int_equal(s->ops->event(s, &r), 0);
+		}
+	assert_int_equal(s->ops->flush(s), 0);
+	n = pread(fd, got, sizeof(got) - 1, 0);
+	assert_in_range(n, 1, sizeof(got) - 2);
+	got[n] = 0;
+	s->ops->free(s);
+	close(fd);
+	return got;
+}
+
+static void what_stays_the_same_is_written_all_the_same(void **state)
+{
+	char *each;
+
+	(void)state;
+	each = strdup(lines_of_changes(false));
+	assert_non_null(each);
+	assert_string_equal(lines_of_changes(true), each);
+	free(each);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -379,6 +433,7 @@ int main(void)
 		cmocka_unit_test(a_full_disk_leaves_whole_lines),
 		cmocka_unit_test(what_was_lost_is_counted),
 		cmocka_unit_test(a_slow_reader_is_waited_for),
+		cmocka_unit_test(what_stays_the_same_is_written_all_the_same),
 	};
 
 	setenv("TZ", "UTC", 1);
