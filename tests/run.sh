@@ -151,9 +151,9 @@ vm_all='6.12 6.1 6.1/v1 6.1/hybrid 5.10 7.3 6.1/arm64 5.10/arm64 6.12/arm64 7.3/
 # vm_options KERNEL: which live tests it runs
 vm_options() {
 	case $1 in
-	6.1 | 6.12) echo '--runtime runc,engines -k ^(runc|engines)/' ;;
+	6.1 | 6.12) echo '--runtime runc,engines -k ^(runc/|engines/|refused)' ;;
 	*/v1 | */hybrid) echo '--runtime runc,engines -k ^(runc/(process|file.open|case)|engines/)' ;;
-	*) echo '--runtime runc -k ^runc/(process|syscall|file|ipc|tcp|capability|case.existing)' ;;
+	*) echo '--runtime runc -k ^runc/(process|syscall|file|ipc|tcp|capability)|refused.(program|field|offline)' ;;
 	esac
 }
 

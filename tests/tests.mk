@@ -24,6 +24,13 @@ $(TRIGGER): $(wildcard tests/triggers/*.c tests/triggers/*.h)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -static -O1 -g -std=gnu11 -Wall -Wextra -o $@ $(filter %.c,$^) -lpthread
 
+REFUSE := $(BUILD)/tests/refuse.so
+
+$(REFUSE): tests/live/refuse.c
+	$(call say,TEST,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -shared -fPIC -O1 -g -std=gnu11 -Wall -Wextra -o $@ $<
+
 # ---- every relocation against every kernel: tests/core/check.py ----
 
 CORE := $(BUILD)/tests/core/core-amd64 $(BUILD)/tests/core/core-arm64
@@ -83,14 +90,14 @@ test: ## install what is missing, run every test (root; some minutes)
 	$(Q)tests/run.sh unit lint fuzz live install
 
 .PHONY: tests
-tests: $(UNIT_TESTS) $(FUZZERS) $(TRIGGER)
+tests: $(UNIT_TESTS) $(FUZZERS) $(TRIGGER) $(REFUSE)
 
 .PHONY: test-unit
 test-unit: $(UNIT_TESTS) ## run the unit tests (no root)
 	$(Q)BUILD=$(BUILD) tests/run.sh unit
 
 .PHONY: test-live
-test-live: all $(TRIGGER) ## run the live tests on this machine's kernel (root); LIVE_OPTIONS='-k tcp'
+test-live: all $(TRIGGER) $(REFUSE) ## run the live tests on this machine's kernel (root); LIVE_OPTIONS='-k tcp'
 	$(Q)EBPFMON=./$(EXE) tests/run.sh live
 
 .PHONY: test-install
@@ -112,10 +119,10 @@ endif
 vm-arm64:
 	$(Q)deploy/deps.sh arm64
 	$(Q)$(MAKE) --no-print-directory CROSS=aarch64-linux-gnu- BUILD=build/arm64 EXE=build/arm64/ebpfmon \
-		build/arm64/ebpfmon build/arm64/tests/trigger
+		build/arm64/ebpfmon build/arm64/tests/trigger build/arm64/tests/refuse.so
 
 .PHONY: test-vm
-test-vm: all $(TRIGGER) $(VM_ARM64) ## run the live tests in virtual machines (root); KERNEL='5.10 6.12/v1 6.1/arm64'
+test-vm: all $(TRIGGER) $(REFUSE) $(VM_ARM64) ## run the live tests in virtual machines (root); KERNEL='5.10 6.12/v1 6.1/arm64'
 	$(Q)deploy/deps.sh vm
 	$(Q)KERNEL='$(VM_KERNELS)' tests/run.sh vm
 

@@ -23,6 +23,7 @@ import events	# noqa: E402
 import flood	# noqa: E402
 import harness	# noqa: E402
 import identity	# noqa: E402
+import refused	# noqa: E402
 import swarm	# noqa: E402
 import truth	# noqa: E402
 from lib import Failure, Setup, SharedRecording, Skip, TOP	# noqa: E402
@@ -93,7 +94,7 @@ def all_tests(setup, args):
     if args.harness:
         found = list(harness.tests(setup, runtimes))
     else:
-        found += [t for m in (events, cases, attribution, identity, swarm, flood, attacks, truth) for t in m.tests(setup, runtimes)]
+        found += [t for m in (events, cases, attribution, identity, refused, swarm, flood, attacks, truth) for t in m.tests(setup, runtimes)]
     return [(n, f) for n, f in found if re.search(args.k, n)]
 
 
