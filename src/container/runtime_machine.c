@@ -78,8 +78,8 @@ static void lxc_pair(const char *key, char *value, void *arg)
 	}
 }
 
-int lxc_fill(const struct rt *rt, const struct rt_place *at, const char *sub, const char *id,
-	     struct container_info *info)
+static int lxc_config(const struct rt *rt, const struct rt_place *at, const char *sub,
+		      const char *id, struct container_info *info)
 {
 	static const char *const files[] = {"config", "lxc.conf"};
 	char rel[PATH_MAX];
@@ -98,6 +98,24 @@ int lxc_fill(const struct rt *rt, const struct rt_place *at, const char *sub, co
 		return 0;
 	}
 	return -ENOENT;
+}
+
+/*
+ * Where a cgroup lxc.payload.NAME is left from before, LXC takes lxc.payload.NAME-1, and so on
+ * (cgfsng.c): a container is called so only if it has a configuration of its own.
+ */
+int lxc_fill(const struct rt *rt, const struct rt_place *at, const char *sub, const char *id,
+	     struct container_info *info)
+{
+	const char *dash = strrchr(id, '-');
+	_cleanup_str_ char *name = NULL;
+
+	if (!lxc_config(rt, at, sub, id, info))
+		return 0;
+	if (!dash || dash == id || !dash[1] || dash[1 + strspn(dash + 1, "0123456789")])
+		return -ENOENT;
+	name = strndup(id, (size_t)(dash - id));
+	return name ? lxc_config(rt, at, sub, name, info) : -ENOENT;
 }
 
 struct machine {

@@ -296,12 +296,25 @@ static int add_dockerd(struct rt *rt, const char *argv, size_t len)
 	return err;
 }
 
-/* runc and crun, and whoever runs them: "--root DIR" is DIR/ID/. */
+/*
+ * runc and crun, and whoever runs them: "--root DIR" is DIR/ID/. When it is containerd, which has the
+ * log in the task's directory, DIR is one of a namespace.
+ */
 static int add_oci(struct rt *rt, const char *argv, size_t len)
 {
-	const char *v = rt_option(argv, len, "--root");
+	const char *v = rt_option(argv, len, "--root"), *log = rt_option(argv, len, "--log");
+	const char *slash = v ? strrchr(v, '/') : NULL;
+	char dir[PATH_MAX];
 
-	return v ? rt_add(rt, RT_STATE, RT_OWNER_SYSTEM, 0, v) : 0;
+	if (!slash)
+		return 0;
+	if (!log || !strstr(log, "/" TASKS "/"))
+		return rt_add(rt, RT_STATE, RT_OWNER_SYSTEM, 0, v);
+	if ((size_t)(slash - v) >= sizeof(dir))
+		return 0;
+	memcpy(dir, v, (size_t)(slash - v));
+	dir[slash - v] = '\0';
+	return rt_add(rt, RT_STATE_NS, RT_OWNER_SYSTEM, 0, dir);
 }
 
 static int add_podman(struct rt *rt, const char *argv, size_t len)

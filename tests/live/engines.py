@@ -11,7 +11,7 @@ import subprocess
 
 from identity import listed
 from lib import (Container, Recording, RUN_TIMEOUT, RuncContainer, Skip, START_TIMEOUT, check, mounted, read_text,
-                 read_text_if, say, v2_root, wait_until)
+                 read_text_if, remove_cgroup, say, v2_root, wait_until)
 
 
 EXIT = 3	# of the command in the container
@@ -45,6 +45,10 @@ class Podman(Container):
                                 "--security-opt", "seccomp=unconfined", "--tmpfs", "/work", "-w", "/work", *self.more,
                                 self.image, *self.argv))
 
+    def exec_command(self, argv):
+        """The command that runs a further one in it."""
+        return self.command("exec", self.name, *argv)
+
     def told(self):
         state = json.loads(say(self.command("inspect", self.name)))[0]
         image = json.loads(say(self.command("image", "inspect", self.image)))[0]
@@ -72,6 +76,10 @@ class Ctr(Container):
         self.popen(["ctr", "run", "--rm", "--rootfs", "--label", "app=live", "--cwd", "/work", self.setup.rootfs,
                     self.name, *self.argv])
 
+    def exec_command(self, argv):
+        """The command that runs a further one in it."""
+        return ["ctr", "task", "exec", "--exec-id", "session", self.name, *argv]
+
     def told(self):
         task = [l.split() for l in say(["ctr", "task", "list"]).splitlines() if l.split()[0] == self.name]
         return {"id": self.name, "runtime": "containerd", "init_pid": int(task[0][1])}
@@ -95,15 +103,26 @@ class Lxc(Container):
     program, passes_on = "lxc-start", 0
 
     def start(self):
+        # as if one had been left from before: LXC goes on to NAME-1
+        os.mkdir(os.path.join(v2_root(), "lxc.payload." + self.name))
         os.makedirs("/var/lib/lxc/" + self.name)
         with open("/var/lib/lxc/%s/config" % self.name, "w") as f:
             f.write("lxc.uts.name = %s\nlxc.rootfs.path = dir:%s\nlxc.net.0.type = empty\nlxc.net.0.flags = up\nlxc.console.path = none\n"
                     "lxc.mount.auto = proc:mixed sys:ro\n" % (self.name, self.setup.rootfs))
         self.popen(["lxc-start", "-F", "-n", self.name, "--", *self.argv])
 
+    def exec_command(self, argv):
+        """The command that runs a further one in it."""
+        return ["lxc-attach", "-n", self.name, "--", *argv]
+
     def told(self):
         check(say(["lxc-info", "-n", self.name, "-s", "-H"]).strip() == "RUNNING", "lxc-info does not know it")
         return {"id": self.name, "name": self.name, "runtime": "lxc"}
+
+    def wait(self):
+        code = super().wait()
+        remove_cgroup("lxc.payload." + self.name)
+        return code
 
     def kill(self):
         subprocess.run(["lxc-stop", "-k", "-n", self.name], check=False, stdout=subprocess.DEVNULL,
@@ -265,19 +284,46 @@ def need_vm(program):
         raise Skip("%s is not installed" % program)
 
 
+SESSION = ["/bin/echo", "a session"]
+SHORT = ["/bin/sleep", "0.02"]
+
+
+def executed(events, argv):
+    """The executions of exactly this."""
+    return [e for e in events if e["event"] == "process.exec" and e["process.command_args"] == argv]
+
+
+def told_whole(events, secret, session):
+    """What the container with the secret did, once each; and what was brought into it, as such."""
+    runs = [(e["phase"], "exec_session.pid" in e) for e in executed(events, ["/bin/trigger", "secret", secret, str(SIZE)])]
+    check(runs == [("run", False)], "execs of the secret, in a session or not: %r" % runs)
+    runs = [(e["phase"], "exec_session.pid" in e) for e in executed(events, SESSION)]
+    check(runs == [("run", True)] * session, "execs of a further command, in a session or not: %r" % runs)
+    opens = [e for e in events if e["event"] == "file.open" and e.get("file.path") == "/tmp/" + secret]
+    check(len(opens) == 1, "opens of the secret: %r" % opens)
+    closes = [e for e in events if e["event"] == "tcp.close"]
+    for key in ("network.sent_bytes", "network.received_bytes"):
+        check([e[key] for e in closes if e.get(key)] == [SIZE], "%s: %r" % (key, closes))
+    stops = [e for e in events if e["event"] == "container.stop"]
+    check([e.get("process.exit.code") for e in stops] == [EXIT], "stop: %r" % stops)
+
+
 def engine(setup, kind):
     """A secret in an argument, a file's name and a socket's bytes: told once each, of this container, as the engine
-    calls it. And one of 20 ms."""
+    calls it; also a command that is brought in later, and a container of 20 ms."""
     need_vm(kind.program)
     getattr(kind, "need", lambda: None)()
     secret = "secret-of-" + kind.__name__.lower()
     container = kind(setup, ["/bin/sh", "-c", "echo up; read x; /bin/trigger secret $0 $1 || exit 9; exit %d" % EXIT,
                              secret, str(SIZE)])
-    short = kind(setup, ["/bin/sleep", "0.02"])
+    session = hasattr(container, "exec_command")
+    short = kind(setup, SHORT)
     with Recording(setup, ["-c", container.name, "-c", short.name]) as recording, container:
         container.wait_line(0)
         told = container.told()
         row = wait_until(lambda: listed(setup).get(told["id"]), RUN_TIMEOUT, "%r in the list" % told)
+        if session:
+            check(say(container.exec_command(SESSION)) == SESSION[1] + "\n", "it said something else")
         container.go()
         code = container.wait()
         check(code == getattr(kind, "passes_on", EXIT), "exit code %d: %s" % (code, container.errors()))
@@ -286,25 +332,15 @@ def engine(setup, kind):
         recording.stop()
     shown = dict(row, image=row.get("image", {}).get("name"), image_digest=row.get("image", {}).get("digest"))
     check({k: shown.get(k) for k in told} == told, "the engine: %r\nthe list: %r" % (told, row))
-    events = recording.events()
-    check({e["container.name"] for e in events} == {told.get("name", told["id"]), short.name},
-          "names: %r" % {e["container.name"] for e in events})
-    starts = [e for e in events if e["event"] == "container.start" and e["container.name"] == short.name]
-    check([e.get("container.image.name") for e in starts] == [told.get("image")], "of 20 ms: %r" % starts)
-    execs = [e for e in events if e["event"] == "process.exec" and e["container.name"] == short.name and
-             e["phase"] == "run" and e["process.command_args"] == ["/bin/sleep", "0.02"]]
-    check(len(execs) == 1, "of 20 ms: %r" % execs)
-    events = [e for e in events if e["container.name"] != short.name]
+    events = {name: [e for e in recording.events() if e["container.name"] == name]
+              for name in {e["container.name"] for e in recording.events()}}
+    check(set(events) == {told.get("name", told["id"]), short.name}, "names: %r" % list(events))
+    starts = [e for e in events[short.name] if e["event"] == "container.start"]
+    check([e.get("container.image.name") for e in starts] == [told.get("image")] and
+          [e["phase"] for e in executed(events[short.name], SHORT)] == ["run"], "of 20 ms: %r" % events[short.name])
+    events = events[told.get("name", told["id"])]
     check({e["container.id"] for e in events} == {told["id"]}, "ids: %r" % {e["container.id"] for e in events})
-    execs = [e for e in events if e["event"] == "process.exec" and secret in e.get("process.command_args", [])]
-    check(any(e["phase"] == "run" for e in execs), "exec of the secret: %r" % execs)
-    opens = [e for e in events if e["event"] == "file.open" and e.get("file.path") == "/tmp/" + secret]
-    check(len(opens) == 1, "opens of the secret: %r" % opens)
-    closes = [e for e in events if e["event"] == "tcp.close"]
-    for key in ("network.sent_bytes", "network.received_bytes"):
-        check([e[key] for e in closes if e.get(key)] == [SIZE], "%s: %r" % (key, closes))
-    stops = [e for e in events if e["event"] == "container.stop"]
-    check([e.get("process.exit.code") for e in stops] == [EXIT], "stop: %r" % stops)
+    told_whole(events, secret, session)
 
 
 def tests(setup):

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import uuid
 
 from compare import compare
 from events import run_phase
@@ -294,8 +295,50 @@ def ctr(setup):
     check(starts == {name: "containerd", short: "containerd"}, "starts: %r" % starts)
 
 
+def pod(setup):
+    """A container of a pod, as the kubelet has containerd make it: its cgroup, and the CRI plugin's annotations; and
+    a command that is brought in the way `kubectl exec` does it."""
+    if not shutil.which("ctr"):
+        raise Skip("ctr is not installed")
+    need_docker(setup)	# it brings a containerd
+    command = ["ctr", "-a", os.path.join(setup.docker.dir, "exec/containerd/containerd.sock"), "-n", "k8s.io"]
+    name, uid = setup.name(), str(uuid.uuid4())
+    number = hashlib.sha256(name.encode()).hexdigest()
+    parents = ["ebpfmon-live/kubepods", "ebpfmon-live/kubepods/burstable", "ebpfmon-live/kubepods/burstable/pod" + uid]
+    said = {"container-type": "container", "container-name": "app", "image-name": "registry.example/app:7",
+            "sandbox-name": name, "sandbox-namespace": "prod", "sandbox-uid": uid}
+    run = command + ["run", "--rm", "--cgroup", "/%s/%s" % (parents[-1], number)]
+    for key, value in said.items():
+        run += ["--annotation", "io.kubernetes.cri.%s=%s" % (key, value)]
+    with Recording(setup, ["-c", "pod:prod/" + name, "-e", "process,container"]) as recording:
+        process = subprocess.Popen(run + ["--rootfs", setup.rootfs, number, "/bin/sleep", "60"], stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
+        try:
+            wait_until(lambda: any(number in l for l in say(command + ["tasks", "ls", "-q"]).split()), RUN_TIMEOUT,
+                       "the task to run")
+            got = wait_until(lambda: listed(setup).get(number), 10, "it to be listed")
+            text = say([setup.ebpfmon, "list", "containers"])
+            say(command + ["tasks", "exec", "--exec-id", "one", number, "/bin/echo", "one"])
+        finally:
+            subprocess.run(command + ["tasks", "kill", "-s", "KILL", number], check=False, stdout=subprocess.DEVNULL,
+                           stderr=subprocess.DEVNULL)
+            process.wait(RUN_TIMEOUT)
+            process.stdout.close()
+            for path in reversed(parents):
+                remove_cgroup(path)
+        recording.stop()
+    want = {"name": "app", "image": {"name": "registry.example/app:7"}, "runtime": "containerd",
+            "pod": {"name": name, "namespace": "prod", "uid": uid, "qos": "burstable"}}
+    check({k: got.get(k) for k in want} == want, "want %r\ngot %r" % (want, got))
+    check(any(l.startswith(number[:12]) and "prod/" + name in l for l in text.splitlines()), "the table: %s" % text)
+    events = run_phase(recording.events())
+    execs = [(e["container.name"], e["process.command_args"][0], "exec_session.pid" in e) for e in events
+             if e["event"] == "process.exec"]
+    check(execs == [("app", "/bin/sleep", False), ("app", "/bin/echo", True)], "executed: %r" % execs)
+
+
 CASES = {
-    "runc/identity.list": list_runc, "docker/identity.list": list_docker, "docker/identity.select": select, "docker/identity.ctr": ctr,
+    "docker/identity.pod": pod, "runc/identity.list": list_runc, "docker/identity.list": list_docker, "docker/identity.select": select, "docker/identity.ctr": ctr,
     "runc/identity.later": later, "runc/identity.nested": nested, "run/identity.unit": unit,
     "runc/identity.short_lives": lambda s: short_lives(s, "runc"),
     "docker/identity.short_lives": lambda s: short_lives(s, "docker"),

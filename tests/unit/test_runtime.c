@@ -521,6 +521,21 @@ static void test_runc_root_option(void **state)
 	assert_int_equal(look(h, "/foo", NULL), -ENOENT);
 	put_process(h, 60, "runc\n", argv, sizeof(argv), "0::/\n");
 	assert_int_equal(look(h, "/foo", NULL), 0);
+	assert_string_equal(h->info.runtime, "runc");
+}
+
+/* The same, at work for containerd: who is seen first does not say whose it is. */
+static void test_runc_of_containerd(void **state)
+{
+	static const char argv[] =
+		"runc\0--root\0/own/runc/live\0--log\0/own/io.containerd.runtime.v2.task/live/web/log.json"
+		"\0create\0--bundle\0/own/io.containerd.runtime.v2.task/live/web\0web";
+	struct host *h = *state;
+
+	put(h, "/own/runc/live/web/state.json", STATE("web", "\"\":\"/sys/fs/cgroup/foo\""));
+	put_process(h, 60, "runc\n", argv, sizeof(argv), "0::/\n");
+	assert_int_equal(look(h, "/foo", NULL), 0);
+	assert_string_equal(h->info.runtime, "containerd");
 }
 
 static void test_crun(void **state)
@@ -664,6 +679,14 @@ static void test_lxc(void **state)
 	assert_int_equal(h->info.nr_mounts, 1);
 	assert_false(mount_at(&h->info, "/srv")->rw);
 	assert_int_equal(look(h, "/lxc.payload.other", NULL), -ENOENT);
+	/* its second cgroup of that name; but a container may be called so, too */
+	assert_int_equal(look(h, "/lxc.payload.web-1", NULL), 0);
+	assert_string_equal(h->info.id, "web");
+	put(h, "/var/lib/lxc/web-1/config", "lxc.uts.name = other\n");
+	assert_int_equal(look(h, "/lxc.payload.web-1", NULL), 0);
+	assert_string_equal(h->info.id, "web-1");
+	assert_int_equal(look(h, "/lxc.payload.web-x", NULL), -ENOENT);
+	assert_int_equal(look(h, "/lxc.payload.web-", NULL), -ENOENT);
 }
 
 static void test_nspawn(void **state)
@@ -957,6 +980,7 @@ int main(void)
 		T(test_runc),
 		T(test_creator),
 		T(test_runc_root_option),
+		T(test_runc_of_containerd),
 		T(test_real_docker),
 		T(test_real_runc),
 		T(test_crun),
