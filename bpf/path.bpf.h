@@ -201,8 +201,9 @@ __inline_always void path_base(struct path *base, char first, int dirfd)
 /*
  * A path argument of a *at() call: the string, then the directory that it is relative to, walked.
  * For calls that leave no object behind to ask (unlink, a failed open). An absolute one stands
- * alone; in a chroot it becomes relative ("./" before it) to the task's root. @max: bytes of the
- * string, with its NUL, if it has one. Returns path flags.
+ * alone; in a chroot it becomes relative ("./" before it) to the task's root. An empty one is no
+ * name below the directory, but the directory (or, with AT_EMPTY_PATH, the file) itself. @max: bytes
+ * of the string, with its NUL, if it has one. Returns path flags.
  */
 __inline_always __u32 tail_path_arg(struct scratch *s, struct ev_ref *ref, int dirfd,
 				    const void *ustr, __u32 max)
@@ -221,6 +222,10 @@ __inline_always __u32 tail_path_arg(struct scratch *s, struct ev_ref *ref, int d
 	if (n <= 0)
 		return flags | PATH_UNREADABLE;
 	s->off = end = begin + 1 + n;
+	if (n == 1) {
+		flags |= PATH_EMPTY;
+		ref->off = end;
+	}
 	path_base(&base, dst[1], dirfd);
 	if (base.dentry) {
 		__u32 len = path_walk_to_root(s, base.dentry, base.mnt);

@@ -84,6 +84,9 @@ enum ev_pathflags {
 	PATH_FOLLOW =
 		1 << 6, /* with PATH_ARGUMENT: the call follows a symbolic link at the end, too */
 	PATH_IN_CALL = 1 << 7, /* from what the kernel found during the call (bpf/paths.bpf.c) */
+	PATH_EMPTY =
+		1
+		<< 8, /* the argument was empty: the path is of what it is relative to (AT_EMPTY_PATH) */
 };
 
 #endif

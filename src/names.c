@@ -596,15 +596,11 @@ static const struct flag_name exeflags[] = {
 };
 
 static const struct flag_name pathflags[] = {
-	BIT(PATH_ARGUMENT, "argument"),
-	BIT(PATH_LOOKUP, "lookup"),
-	BIT(PATH_DELETED, "deleted"),
-	BIT(PATH_UNREACHABLE, "unreachable"),
-	BIT(PATH_TRUNCATED, "truncated"),
-	BIT(PATH_UNREADABLE, "unreadable"),
-	BIT(PATH_FOLLOW, "follow"),
-	BIT(PATH_IN_CALL, "in_call"),
-	{0, 0, NULL},
+	BIT(PATH_ARGUMENT, "argument"),	  BIT(PATH_LOOKUP, "lookup"),
+	BIT(PATH_DELETED, "deleted"),	  BIT(PATH_UNREACHABLE, "unreachable"),
+	BIT(PATH_TRUNCATED, "truncated"), BIT(PATH_UNREADABLE, "unreadable"),
+	BIT(PATH_FOLLOW, "follow"),	  BIT(PATH_IN_CALL, "in_call"),
+	BIT(PATH_EMPTY, "empty"),	  {0, 0, NULL},
 };
 
 static const struct flag_name none[] = {{0, 0, NULL}};

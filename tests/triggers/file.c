@@ -212,6 +212,7 @@ static void open_failing(const char *file)
 	open_fact(openat(AT_FDCWD, "dir", O_WRONLY), below_base("dir"), 0, false);
 	open_fact(openat(AT_FDCWD, "abslink", O_RDONLY | O_NOFOLLOW), below_base("abslink"),
 		  O_NOFOLLOW, false);
+	open_fact(openat(AT_FDCWD, "", O_RDONLY), base(), 0, false);
 }
 
 /* Without capabilities a file of mode 000 is refused. */
@@ -570,7 +571,7 @@ static void one_fact(const char *event, const char *name, int ret)
 	int err = ret ? errno : 0;
 
 	fact(event);
-	fact_str("file.path", below_base(name));
+	fact_str("file.path", *name ? below_base(name) : base());
 	fact_err(err);
 	fact_end();
 }
@@ -596,6 +597,9 @@ static void run_unlink(int argc, char **argv)
 	one_fact("file.unlink", "a", unlink("a"));
 	one_fact("file.unlink", "d", unlink("d"));
 	one_fact("file.unlink", "b/x", unlink("b/x"));
+	/* no name at all: what it is relative to stands for it */
+	one_fact("file.unlink", "", unlink(""));
+	one_fact("file.unlink", "d", unlinkat(dir, "", 0));
 	close(dir);
 }
 
