@@ -121,7 +121,8 @@ static void print_json(const struct check *checks, size_t nr, const struct loade
 
 int cmd_doctor(int argc, char **argv)
 {
-	bool json = argc == 3 && !strcmp(argv[1], "-f") && !strcmp(argv[2], "json");
+	bool format = argc == 3 && !strcmp(argv[1], "-f");
+	bool json = format && !strcmp(argv[2], "json");
 	struct loader *l = NULL;
 	struct check checks[3];
 	unsigned int rows = 0;
@@ -131,8 +132,11 @@ int cmd_doctor(int argc, char **argv)
 		printf("Usage: ebpfmon doctor [-f text|json]\n");
 		return EXIT_OK;
 	}
-	if (argc > 1 && !json &&
-	    !(argc == 3 && !strcmp(argv[1], "-f") && !strcmp(argv[2], "text"))) {
+	if (format && !json && strcmp(argv[2], "text") != 0) {
+		log_error("doctor: '%s' is neither text nor json", argv[2]);
+		return EXIT_USAGE;
+	}
+	if (argc > 1 && !format) {
 		log_error("doctor: unexpected argument '%s' (see --help)", argv[1]);
 		return EXIT_USAGE;
 	}

@@ -16,8 +16,9 @@ void log_print(enum log_level level, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
-	for (char *p = line; *p; p++)
-		if (((unsigned char)*p < 0x20 && *p != '\n' && *p != '\t') || *p == 0x7f)
+	for (char *p = line; *p;
+	     p++) /* a name with a newline must not pass for a message of ours */
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
 			*p = '?';
 	fprintf(stderr, "ebpfmon: %s%s\n", prefix[level], line);
 }

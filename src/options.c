@@ -50,7 +50,7 @@ static int parse_list(const char *name, const char *value, void *member)
 	return parse_string(name, value, &l->v[l->nr++]);
 }
 
-static int parse_number_list(const char *name, const char *value, void *member)
+static int parse_numbers(const char *name, const char *value, unsigned long max, void *member)
 {
 	struct number_list *l = member;
 	char *end;
@@ -58,8 +58,8 @@ static int parse_number_list(const char *name, const char *value, void *member)
 
 	errno = 0;
 	n = strtoul(value, &end, 10);
-	if (errno || *end || !isdigit((unsigned char)*value) || n > 0xffffffffUL) {
-		log_error("--%s: '%s' is not a number", name, value);
+	if (errno || *end || !isdigit((unsigned char)*value) || n > max) {
+		log_error("--%s: '%s' is not a number from 0 to %lu", name, value, max);
 		return -EINVAL;
 	}
 	if (l->nr == LIST_MAX) {
@@ -68,6 +68,16 @@ static int parse_number_list(const char *name, const char *value, void *member)
 	}
 	l->v[l->nr++] = n;
 	return 0;
+}
+
+static int parse_number_list(const char *name, const char *value, void *member)
+{
+	return parse_numbers(name, value, 0xffffffff, member);
+}
+
+static int parse_port_list(const char *name, const char *value, void *member)
+{
+	return parse_numbers(name, value, 0xffff, member);
 }
 
 struct unit {
@@ -211,6 +221,10 @@ static int parse_events(const char *name, const char *value, void *member)
 	bool *events = member;
 	int err = copy ? 0 : -ENOMEM;
 
+	if (!value[strspn(value, ",")]) {
+		log_error("--%s needs a value", name);
+		err = -EINVAL;
+	}
 	/* a list that only takes away takes away from everything */
 	if (value[0] != '-')
 		memset(events, 0, EV__MAX * sizeof(*events));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -78,11 +79,28 @@ int output_record(struct output *o)
 	return o->buf.len >= OUTPUT_BATCH || o->buf.err ? output_flush(o) : o->err;
 }
 
+/* What a descriptor writes to, for a message. */
+static const char *target(int fd, char *buf, size_t size)
+{
+	char link[32];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = fd < 0 ? -1 : readlink(link, buf, size - 1);
+	if (n < 0)
+		return "the output";
+	buf[n] = '\0';
+	return buf;
+}
+
 void output_close(struct output *o)
 {
+	char buf[512];
+
 	output_flush(o);
 	if (o->dropped && o->err != -EPIPE) /* a reader that has seen enough is no trouble */
-		log_error("%llu events could not be written: %s", o->dropped, strerror(-o->err));
+		log_error("cannot write to %s: %s (%llu lines are missing)",
+			  target(o->fd, buf, sizeof(buf)), strerror(-o->err), o->dropped);
 	buf_free(&o->buf);
 	if (o->fd >= 0)
 		close(o->fd);

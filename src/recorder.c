@@ -206,57 +206,61 @@ static int add_name(struct container *c, void *arg)
 	return 0;
 }
 
-#define CANDIDATES_MAX 30
+#define CANDIDATES_MAX 12
 
-/* One of those that a pattern may mean, in a line. */
-static int show_candidate(struct container *c, void *arg)
+/* Those that a pattern may mean, within a line. */
+struct candidates {
+	char text[1024];
+	unsigned int nr;
+};
+
+/* Adds "NAME (ID)", or the id alone where there is no name: either can be given to --container. */
+static int add_candidate(struct container *c, void *arg)
 {
-	const struct container_info *info = &c->info;
-	unsigned int *n = arg;
+	const char *id = c->short_id[0] ? c->short_id : c->id, *name = c->info.name;
+	struct candidates *all = arg;
+	size_t len = strlen(all->text);
+	bool named = name && strcmp(name, id) != 0;
 
-	if (!c->known)
+	if (!c->known || ++all->nr > CANDIDATES_MAX)
 		return 0;
-	if (++*n <= CANDIDATES_MAX)
-		log_error("  %-12.128s  %.64s  %.100s  %.20s%s%.64s%s%.64s",
-			  c->short_id[0] ? c->short_id : c->id, info->name ? info->name : "-",
-			  info->image ? info->image : "-", c->runtime ? c->runtime : "-",
-			  info->pod_name ? "  " : "",
-			  info->pod_namespace ? info->pod_namespace : "",
-			  info->pod_namespace && info->pod_name ? "/" : "",
-			  info->pod_name ? info->pod_name : "");
+	snprintf(all->text + len, sizeof(all->text) - len, "%s%.64s%s%.64s%s", len ? ", " : "",
+		 named ? name : id, named ? " (" : "", named ? id : "", named ? ")" : "");
 	return 0;
 }
 
-static void show_rest(unsigned int n)
+static const char *candidates_text(struct candidates *all)
 {
-	if (n > CANDIDATES_MAX)
-		log_error("  and %u more (ebpfmon list containers)", n - CANDIDATES_MAX);
+	size_t len = strlen(all->text);
+
+	if (all->nr > CANDIDATES_MAX)
+		snprintf(all->text + len, sizeof(all->text) - len,
+			 " and %u more (ebpfmon list containers)", all->nr - CANDIDATES_MAX);
+	return all->nr ? all->text : "none";
 }
 
 /* Says so, with every container on the host, whatever was asked for. */
 static int no_such_container(const char *pattern)
 {
-	struct container_select all = {};
-	struct container_table *t = container_table_new(&all);
-	unsigned int n = 0;
+	struct container_select select = {};
+	struct container_table *t = container_table_new(&select);
+	struct candidates all = {};
 
-	log_error("no container matches '%s' (--wait waits for one to start); there are:", pattern);
 	if (t && container_table_scan(t, 0) == 0)
-		container_table_each(t, show_candidate, &n);
+		container_table_each(t, add_candidate, &all);
 	container_table_free(t);
-	if (!n)
-		log_error("  none");
-	show_rest(n);
+	log_error("no container matches '%s' (--wait waits for one to start); there are: %s",
+		  pattern, candidates_text(&all));
 	return -ENODEV;
 }
 
 static int several_containers(struct recorder *r, unsigned int i)
 {
-	unsigned int n = 0;
+	struct candidates all = {};
 
-	log_error("'%s' means several containers; say which, by id:", r->options->containers.v[i]);
-	container_table_meant(r->containers, i, show_candidate, &n);
-	show_rest(n);
+	container_table_meant(r->containers, i, add_candidate, &all);
+	log_error("'%s' means several containers; say which, by id: %s",
+		  r->options->containers.v[i], candidates_text(&all));
 	return -ENOTUNIQ;
 }
 
@@ -503,11 +507,14 @@ int recorder_start(struct recorder *r)
 	container_table_each(r->containers, announce_existing, r);
 	source_iterate(r->source, "process_existing");
 	source_iterate(r->source, "tcp_existing");
-	log_info("recording %s%s%s", there.nr ? there.text : "containers as they start",
-		 r->options->duration ? "" : "; Ctrl-C ends it",
+	log_info("recording %s%s%s",
+		 r->options->command ? r->options->command[0]
+		 : there.nr	     ? there.text
+				     : "containers as they start",
 		 there.nr && !r->options->containers.nr && !r->options->units.nr
 			 ? " (and those that start)"
-			 : "");
+			 : "",
+		 r->options->duration ? "" : "; Ctrl-C ends it");
 	return 0;
 }
 
@@ -650,7 +657,7 @@ static int warn_lost(struct recorder *r)
 
 int recorder_finish(struct recorder *r, const char *why)
 {
-	int err, missing, lost;
+	int drained, err, missing, lost;
 
 	/*
 	 * Connections that are still open, while the programs are attached: one that ends between the
@@ -659,7 +666,9 @@ int recorder_finish(struct recorder *r, const char *why)
 	source_poll(r->source, 0);
 	source_iterate(r->source, "tcp_still_open");
 	loader_detach(r->loader);
-	err = source_drain(r->source);
+	drained = source_drain(r->source);
+	if (drained)
+		log_error("not everything that was recorded could be read: %s", strerror(-drained));
 	process_table_each(r->pipeline.processes, feed_unfinished_of, r);
 	r->session.end_boot = clock_ns(CLOCK_BOOTTIME);
 	r->session.end = r->session.end_boot + r->pipeline.boot_to_wall;
@@ -672,18 +681,16 @@ int recorder_finish(struct recorder *r, const char *why)
 		r->session.lost[i] += r->pipeline.lost[i];
 	r->session.lost_other = r->pipeline.bad;
 	pipeline_flush(&r->pipeline);
-	if (!err)
-		err = pipeline_finish(&r->pipeline, &r->session);
+	/* also of what could not all be read: the sinks say what is missing */
+	err = pipeline_finish(&r->pipeline, &r->session);
 	missing = warn_coverage(r);
 	lost = warn_lost(r);
 	if (!err)
 		err = r->pipeline.err;
 	if (err == -EPIPE) /* `| head`: the reader has had enough */
 		err = 0;
-	if (err) {
-		log_error("the output is not complete: %s", strerror(-err));
+	if (err || drained) /* whoever failed has said so (sink.h) */
 		return EXIT_FAIL;
-	}
 	if (r->options->strict && (missing || lost))
 		return EXIT_PARTIAL;
 	return r->interrupted && !r->options->output ? EXIT_INTERRUPTED : EXIT_OK;

@@ -13,7 +13,10 @@ struct session;
 
 struct sink_ops {
 	const char *name;
-	/* Each returns 0 or -errno; an error of event() ends the recording, with the report still written. */
+	/*
+	 * Each returns 0 or -errno; an error of event() ends the recording, with the report still written.
+	 * The sink says on stderr what it could not write and why, in one line, by the end of free(): nobody else does.
+	 */
 	int (*event)(struct sink *s, const struct record *r);
 	int (*flush)(
 		struct sink *s); /* after each batch: what was taken becomes visible to readers */

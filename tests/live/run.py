@@ -23,6 +23,7 @@ import events	# noqa: E402
 import flood	# noqa: E402
 import harness	# noqa: E402
 import identity	# noqa: E402
+import messages	# noqa: E402
 import refused	# noqa: E402
 import swarm	# noqa: E402
 import truth	# noqa: E402
@@ -94,7 +95,19 @@ def all_tests(setup, args):
     if args.harness:
         found = list(harness.tests(setup, runtimes))
     else:
-        found += [t for m in (events, cases, attribution, identity, refused, swarm, flood, attacks, truth) for t in m.tests(setup, runtimes)]
+        modules = (
+            events,
+            messages,
+            cases,
+            attribution,
+            identity,
+            refused,
+            swarm,
+            flood,
+            attacks,
+            truth,
+        )
+        found += [t for m in modules for t in m.tests(setup, runtimes)]
     return [(n, f) for n, f in found if re.search(args.k, n)]
 
 
