@@ -498,17 +498,38 @@ int BPF_PROG(process_credentials, struct pt_regs *regs, long ret)
 	return 0;
 }
 
+#define CLONE_NEWTIME 0x00000080 /* for clone(2) part of the child's signal */
+#define CLONE_NEW     0x7e020000 /* all others: include/uapi/linux/sched.h */
+
+/* Which namespaces a call asks for. Most clones ask for none. */
+static __always_inline __u32 namespaces_asked(const struct sys_call *c)
+{
+	__u64 flags = 0;
+
+	switch (c->nr) {
+	case __NR_setns: return c->a[1];
+	case __NR_clone: return c->a[0] & CLONE_NEW;
+	case __NR_clone3: /* struct clone_args begins with them */
+		bpf_probe_read_user(&flags, sizeof(flags), (void *)c->a[0]);
+		return flags & (CLONE_NEW | CLONE_NEWTIME);
+	}
+	return c->a[0];
+}
+
+/* The parent's return from clone tells of the child's; the child's own return is not looked at. */
 SEC("tp_btf/sys_exit")
 int BPF_PROG(process_namespaces, struct pt_regs *regs, long ret)
 {
 	struct ev_process_namespaces e = {};
 	struct sys_call c;
+	bool clone;
 
 	sys_read(&c, regs);
-	if (ev_enabled(EV_process_namespaces)) {
+	clone = c.nr == __NR_clone || c.nr == __NR_clone3;
+	e.flags = namespaces_asked(&c);
+	if (ev_enabled(EV_process_namespaces) && !(clone && (!e.flags || !ret))) {
 		ev_header(&e.hdr, EV_process_namespaces, sizeof(e));
 		e.op = EV_SYSNR(c.abi, c.raw);
-		e.flags = c.nr == __NR_setns ? c.a[1] : c.a[0];
 		e.err = ret < 0 ? -ret : 0;
 		if (filter_task(e.hdr.pid, e.hdr.uid, e.hdr.comm))
 			ev_submit_fixed(&e, EV_process_namespaces, false);

@@ -183,6 +183,8 @@ static int write_text(struct report_sink *s, struct report *rep, const struct se
 		doc = cJSON_ParseWithLength(j.b.data, j.b.len);
 		err = doc ? report_text(s->text, doc, s->text_width) : -ENOMEM;
 	}
+	if (err && err != -EPIPE)
+		log_error("cannot show the summary: %s", strerror(-err));
 	cJSON_Delete(doc);
 	jw_free(&j);
 	return err;
@@ -197,6 +199,8 @@ static void join_ends(struct report_sink *s)
 	for (struct report *rep = s->first; rep; rep = rep->next)
 		report_tcp_join(rep, &by_ends);
 	hash_free(&by_ends);
+	for (struct report *rep = s->first; rep; rep = rep->next)
+		report_ipc_join(rep);
 }
 
 static int report_finish(struct sink *sink, const struct session *end)

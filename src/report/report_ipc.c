@@ -300,6 +300,27 @@ static struct report_channel *peer_of(const struct report *rep, const struct rep
 	return NULL;
 }
 
+/*
+ * Whoever connects, and writes before it is accepted, is not told who is at the other end: the one
+ * that accepted knows. Datagram sockets have no one other end.
+ */
+void report_ipc_join(struct report *rep)
+{
+	const struct report *where;
+	struct hash_node *n;
+
+	table_for_each(&rep->ipc.channels, n)
+	{
+		struct report_channel *c = (struct report_channel *)n, *peer;
+
+		if (c->kind != IPCKIND_UNIX_STREAM && c->kind != IPCKIND_UNIX_SEQPACKET)
+			continue;
+		peer = peer_of(rep, c, &where);
+		if (peer && !peer->peer_ino)
+			peer->peer_ino = c->ino;
+	}
+}
+
 static void end_json(struct jw *j, const struct report *rep, const struct report *where,
 		     const struct report_channel *c, const struct report_channel *other, __u64 ino)
 {

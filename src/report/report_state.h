@@ -117,6 +117,7 @@ const char *report_volume_kind(const struct report *rep, const struct report_vol
 /* Puts connections into @by_ends, which all reports share; then finds each one's other end there. */
 void report_tcp_index(struct report *rep, struct hash *by_ends);
 void report_tcp_join(struct report *rep, const struct hash *by_ends);
+void report_ipc_join(struct report *rep);
 void report_address(char *out, size_t size, const struct ev_addr *a);
 /* The first of all reports of this recording. */
 const struct report *report_first(const struct report *rep);

@@ -9,6 +9,8 @@
 #include "report/text_out.h"
 
 #define WIDTH	    100
+#define ID_HEX	    64 /* digits of an id, of which people know the first 12 */
+#define ACTS	    4 /* rows of failed execs, and of changes of credentials and namespaces */
 #define LIST	    12 /* rows of a list that are shown; the rest is counted */
 #define TREE_ROWS   40
 #define TREE_INDENT 24 /* deeper is not indented further */
@@ -79,7 +81,7 @@ static void head_text(struct text_out *t, const cJSON *doc)
 	text_put(t, name ? name : id, 40);
 	if (name && id) {
 		text_add(t, "  ");
-		text_put(t, id, 13);
+		text_put(t, id, strlen(id) == ID_HEX ? 13 : 40);
 	}
 	text_add(t, "  ");
 	text_put(t, string(doc, "container.runtime"), 16);
@@ -167,7 +169,8 @@ static void exit_text(struct text_out *t, const cJSON *p)
 						   : "running");
 		return;
 	}
-	text_add(t, "%8s  ", text_ns(s, number(p, "cpu_time")));
+	/* the scheduler accounts by ticks and switches: whoever ran in between is not nothing */
+	text_add(t, "%8s  ", number(p, "cpu_time") ? text_ns(s, number(p, "cpu_time")) : "<10 ms");
 	if (sig)
 		text_put(t, sig, 10);
 	else
@@ -207,6 +210,49 @@ children:
 	cJSON_ArrayForEach(child, get(p, "children")) tree_text(tr, child, indent);
 }
 
+/* What processes did to be something else, or could not. */
+static void acts_text(struct text_out *t, const cJSON *doc)
+{
+	static const struct {
+		const char *path, *label, *what;
+	} lists[] = {
+		{"processes.exec_failed", "exec failed", "filename"},
+		{"processes.credentials", "credentials", "op"},
+		{"processes.namespaces", "namespaces", "op"},
+	};
+	const cJSON *e, *flag;
+
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		int nr = 0;
+
+		cJSON_ArrayForEach(e, get(doc, lists[i].path))
+		{
+			if (nr++ >= ACTS)
+				continue;
+			text_pad(t, 2);
+			text_add(t, "%s", lists[i].label);
+			text_pad(t, 16);
+			text_put(t, string(e, "comm"), 15);
+			text_add(t, " ");
+			text_put(t, string(e, lists[i].what), 50);
+			if (cJSON_IsNumber(get(e, "euid")))
+				text_add(t, " -> uid %.0f, gid %.0f", number(e, "euid"),
+					 number(e, "egid"));
+			cJSON_ArrayForEach(flag, get(e, "flags"))
+			{
+				text_add(t, " ");
+				text_put(t, cJSON_GetStringValue(flag), 20);
+			}
+			text_put(t, string(e, "error") ? " " : NULL, 0);
+			text_put(t, string(e, "error"), 16);
+			if (number(e, "count") > 1)
+				text_add(t, " ×%.0f", number(e, "count"));
+			text_end(t);
+		}
+		more(t, ACTS, nr);
+	}
+}
+
 static void process_text(struct text_out *t, const cJSON *doc)
 {
 	struct tree tr = {.t = t};
@@ -226,6 +272,7 @@ static void process_text(struct text_out *t, const cJSON *doc)
 	text_end(t);
 	cJSON_ArrayForEach(p, get(doc, "processes.tree")) tree_text(&tr, p, 0);
 	more(t, tr.rows, tr.all);
+	acts_text(t, doc);
 }
 
 static void syscall_text(struct text_out *t, const cJSON *doc)
@@ -386,39 +433,84 @@ static void directories_text(struct text_out *t, const cJSON *doc)
 	free(d);
 }
 
+static bool same_text(const cJSON *a, const cJSON *b, const char *key)
+{
+	const char *x = string(a, key), *y = string(b, key);
+
+	return x && y ? !strcmp(x, y) : x == y;
+}
+
+/* The part of a change's path that is its directory. */
+static size_t directory_len(const cJSON *c)
+{
+	const char *path = string(c, "path"), *slash = path ? strrchr(path, '/') : NULL;
+
+	return slash ? slash - path : 0;
+}
+
+/* How many changes from @c on are the same done to files of one directory. */
+static int changes_alike(const cJSON *c)
+{
+	size_t len = directory_len(c);
+	int nr = 1;
+
+	for (const cJSON *d = c->next; len && d && !string(c, "target"); d = d->next, nr++)
+		if (!same_text(c, d, "event") || !same_text(c, d, "error") || string(d, "target") ||
+		    directory_len(d) != len ||
+		    strncmp(string(c, "path"), string(d, "path"), len) != 0)
+			break;
+	return nr;
+}
+
+static void change_text(struct text_out *t, const cJSON *c, int alike)
+{
+	const char *event = string(c, "event"), *dot = event ? strchr(event, '.') : NULL;
+	unsigned int width = (t->width - 30) / (string(c, "target") ? 2 : 1);
+	char dir[512];
+
+	text_pad(t, 4);
+	text_put(t, dot ? dot + 1 : event, 10);
+	text_pad(t, 14);
+	if (alike > 1) {
+		snprintf(dir, sizeof(dir), "%.*s", (int)directory_len(c), string(c, "path"));
+		text_add(t, "%d in ", alike);
+		text_put(t, dir, width);
+	} else {
+		text_put(t, string(c, "path"), width);
+	}
+	if (string(c, "target")) {
+		text_add(t, " -> ");
+		text_put(t, string(c, "target"), width);
+	}
+	if (alike == 1 && number(c, "count") > 1)
+		text_add(t, " ×%.0f", number(c, "count"));
+	if (string(c, "error")) {
+		text_add(t, " ");
+		text_put(t, string(c, "error"), 16);
+	}
+	text_end(t);
+}
+
 static void changes_text(struct text_out *t, const cJSON *doc)
 {
-	const cJSON *c, *list = get(doc, "files.changes");
-	int nr = 0;
+	const cJSON *list = get(doc, "files.changes"), *c = list ? list->child : NULL;
+	int rows = 0, shown = 0;
 
-	if (!cJSON_GetArraySize(list))
+	if (!c)
 		return;
 	text_pad(t, 2);
 	text_add(t, "changes");
 	text_end(t);
-	cJSON_ArrayForEach(c, list)
-	{
-		const char *event = string(c, "event"), *dot = event ? strchr(event, '.') : NULL;
+	while (c && rows++ < LIST) {
+		int alike = changes_alike(c);
 
-		if (nr++ >= LIST)
-			continue;
-		text_pad(t, 4);
-		text_put(t, dot ? dot + 1 : event, 10);
-		text_pad(t, 14);
-		text_put(t, string(c, "path"), (t->width - 30) / 2);
-		if (string(c, "target")) {
-			text_add(t, " -> ");
-			text_put(t, string(c, "target"), (t->width - 30) / 2);
-		}
-		if (number(c, "count") > 1)
-			text_add(t, " ×%.0f", number(c, "count"));
-		if (string(c, "error")) {
-			text_add(t, " ");
-			text_put(t, string(c, "error"), 16);
-		}
-		text_end(t);
+		alike = alike < 3 ? 1 : alike; /* two lines say more than their sum */
+		change_text(t, c, alike);
+		shown += alike;
+		while (c && alike--)
+			c = c->next;
 	}
-	more(t, LIST, nr);
+	more(t, shown, cJSON_GetArraySize(list));
 }
 
 static void file_text(struct text_out *t, const cJSON *doc)
@@ -426,7 +518,8 @@ static void file_text(struct text_out *t, const cJSON *doc)
 	const cJSON *v;
 	char s[32];
 
-	if (!number(doc, "files.listed") && !number(doc, "files.total.opens"))
+	if (!number(doc, "files.listed") && !number(doc, "files.total.opens") &&
+	    !cJSON_GetArraySize(get(doc, "files.changes")))
 		return;
 	heading(t, "FILES");
 	count_of(t, number(doc, "files.listed"), "file", "files");
@@ -547,19 +640,35 @@ static void network_text(struct text_out *t, const cJSON *doc)
 	udp_text(t, doc);
 }
 
+#define USERS 3
+
+/* Whose it is, by name: "sh,perl ×3". */
 static void users_text(struct text_out *t, const cJSON *list)
 {
-	const cJSON *u;
+	const char *shown[USERS];
+	const cJSON *u, *v;
 	int nr = 0;
 
 	cJSON_ArrayForEach(u, list)
 	{
-		if (nr++ == 3) {
+		const char *comm = string(u, "comm") ? string(u, "comm") : "?";
+		int i = 0, alike = 0;
+
+		while (i < nr && strcmp(shown[i], comm) != 0)
+			i++;
+		if (i < nr)
+			continue;
+		if (nr == USERS) {
 			text_add(t, ",…");
 			break;
 		}
+		shown[nr++] = comm;
+		for (v = u; v; v = v->next)
+			alike += string(v, "comm") && !strcmp(string(v, "comm"), comm);
 		text_add(t, nr > 1 ? "," : "");
-		text_put(t, string(u, "comm"), 15);
+		text_put(t, comm, 15);
+		if (alike > 1)
+			text_add(t, " ×%d", alike);
 	}
 	if (!nr)
 		text_add(t, "?");
@@ -607,6 +716,39 @@ static void unix_text(struct text_out *t, const cJSON *c)
 	text_add(t, " / %s", text_bytes(s, sum_of(get(a, "users"), "read_bytes")));
 	text_put(t, name ? "  " : NULL, 0);
 	text_put(t, name, 0);
+	text_end(t);
+}
+
+/* An eventfd, a POSIX message queue: those who use it are writers and readers alike. */
+static void other_text(struct text_out *t, const cJSON *o)
+{
+	const cJSON *users = get(o, "users");
+	char s[32];
+
+	text_pad(t, 2);
+	text_put(t, string(o, "type"), 15);
+	text_pad(t, 18);
+	users_text(t, users);
+	text_add(t, "  %s written", text_bytes(s, sum_of(users, "written_bytes")));
+	text_add(t, ", %s read", text_bytes(s, sum_of(users, "read_bytes")));
+	text_put(t, string(o, "name") ? "  " : NULL, 0);
+	text_put(t, string(o, "name"), 0);
+	text_end(t);
+}
+
+/* A unix socket that nobody answered. */
+static void refused_text(struct text_out *t, const cJSON *e)
+{
+	text_pad(t, 2);
+	text_put(t, string(e, "kind"), 15);
+	text_pad(t, 18);
+	text_put(t, string(e, "comm"), 15);
+	text_add(t, " -> ");
+	text_put(t, string(e, "name"), 40);
+	text_add(t, "  ");
+	text_put(t, string(e, "error"), 16);
+	if (number(e, "count") > 1)
+		text_add(t, " ×%.0f", number(e, "count"));
 	text_end(t);
 }
 
@@ -658,9 +800,14 @@ static void ipc_text(struct text_out *t, const cJSON *doc)
 		const char *path;
 		void (*row)(struct text_out *t, const cJSON *e);
 	} lists[] = {
-		{"ipc.pipes", pipe_text},	{"ipc.unix", unix_text},
-		{"ipc.signals", signal_text},	{"ipc.sysv", sysv_text},
-		{"ipc.ptrace", sysv_text},	{"ipc.process_vm", sysv_text},
+		{"ipc.pipes", pipe_text},
+		{"ipc.unix", unix_text},
+		{"ipc.failed_connects", refused_text},
+		{"ipc.others", other_text},
+		{"ipc.signals", signal_text},
+		{"ipc.sysv", sysv_text},
+		{"ipc.ptrace", sysv_text},
+		{"ipc.process_vm", sysv_text},
 		{"ipc.pidfd_getfd", sysv_text},
 	};
 	const cJSON *e;

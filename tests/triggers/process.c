@@ -357,6 +357,7 @@ static void run_exec_failed(int argc, char **argv)
 	exec_failed("plain.txt/x", below_base("plain.txt/x"));
 	exec_failed("missing", below_base("missing"));
 	exec_failed("./sub/../missing", below_base("missing"));
+	exec_failed("", base());
 }
 
 static void *thread_exit_group(void *arg)
@@ -516,6 +517,30 @@ static void ns_fact(const char *op, const char *flags, long ret)
 	fact_end();
 }
 
+/* clone and clone3: with namespaces, where they are refused, and without, which is told by nobody. */
+static void ns_clone(void)
+{
+	struct clone_args args = {.flags = CLONE_NEWUTS | CLONE_NEWIPC, .exit_signal = SIGCHLD};
+	long pid;
+
+	pid = syscall(SYS_clone, CLONE_NEWUTS | SIGCHLD, NULL, NULL, NULL, NULL);
+	if (!pid)
+		_exit(0);
+	ns_fact("clone", "CLONE_NEWUTS", pid);
+	wait_for(pid);
+	pid = syscall(SYS_clone3, &args, sizeof(args));
+	if (!pid)
+		_exit(0);
+	ns_fact("clone3", "CLONE_NEWUTS CLONE_NEWIPC", pid);
+	wait_for(pid);
+	ns_fact("clone", "CLONE_NEWNS",
+		syscall(SYS_clone, CLONE_NEWNS | CLONE_FS | SIGCHLD, NULL, NULL, NULL, NULL));
+	pid = syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+	if (!pid)
+		_exit(0);
+	wait_for(pid);
+}
+
 static void ns_child(void *arg)
 {
 	int uts = must(open("/proc/self/ns/uts", O_RDONLY | O_CLOEXEC));
@@ -527,12 +552,14 @@ static void ns_child(void *arg)
 	ns_fact("setns", "", setns(uts, 0));
 	ns_fact("setns", "CLONE_NEWNET", setns(-1, CLONE_NEWNET));
 	ns_fact("setns", "CLONE_NEWNET", setns(uts, CLONE_NEWNET));
+	ns_clone();
 }
 
 static void run_namespaces(int argc, char **argv)
 {
 	(void)argc;
 	(void)argv;
+	complete("process.namespaces");
 	if (wait_for(spawn(ns_child, NULL)))
 		die("the child failed");
 }
@@ -544,6 +571,6 @@ const struct trigger process_triggers[] = {
 	{"process.exec_failed", run_exec_failed, NULL, "ENOENT, EACCES, ENOEXEC, ENOTDIR"},
 	{"process.exit", run_exit, NULL, "by code, by signal, leader first"},
 	{"process.credentials", run_credentials, NULL, "set*id, setgroups, capset"},
-	{"process.namespaces", run_namespaces, NULL, "unshare, setns"},
+	{"process.namespaces", run_namespaces, NULL, "unshare, setns, clone, clone3"},
 	{NULL, NULL, NULL, NULL},
 };

@@ -589,9 +589,9 @@ static void test_ipc(void **state)
 	(void)state;
 	ipc_io(s, &one, 5, IPCKIND_PIPE, 900, 0, 0, 64);
 	ipc_io(s, &one, 6, IPCKIND_PIPE, 900, 0, 64, 0);
-	ipc_io(s, &one, 5, IPCKIND_UNIX_STREAM, 1, 2, 10, 20);
+	ipc_io(s, &one, 5, IPCKIND_UNIX_STREAM, 1, 0, 10, 20); /* wrote before it was accepted */
 	ipc_io(s, &one, 6, IPCKIND_UNIX_STREAM, 2, 1, 20, 10);
-	ipc_io(s, &one, 5, IPCKIND_UNIX_STREAM, 3, 4, 1, 1);
+	ipc_io(s, &one, 5, IPCKIND_UNIX_STREAM, 3, 0, 1, 1);
 	ipc_io(s, &two, 8, IPCKIND_UNIX_STREAM, 4, 3, 1, 1);
 	for (int i = 0; i < 3; i++) {
 		g = begin(EV_ipc_signal, 5, 0);
@@ -658,6 +658,59 @@ static void test_hostile_strings(void **state)
 	for (const char *p = out; *p; p++)
 		assert_true(*p == '\n' || ((unsigned char)*p >= 0x20 && *p != 0x7f));
 	assert_non_null(strstr(out, "\\x1b[2J"));
+}
+
+static void created(struct sink *s, const char *path)
+{
+	struct ev_file_create *e = begin(EV_file_create, 5, 0);
+
+	e->path = str(path);
+	feed(s, &one);
+}
+
+/* Alike things are one line: files made in a directory, users of one name; a short life is not "0 ns". */
+static void test_text_sums_up(void **state)
+{
+	static char out[65536];
+	struct report_options o = {.output = dir, .host = &host};
+	FILE *f = fmemopen(out, sizeof(out), "w");
+	struct ev_ipc_unix_connect *e;
+	struct session end;
+	struct sink *s;
+	int err;
+
+	(void)state;
+	o.text = f;
+	s = sink_report_new(&o, &err);
+	assert_non_null(s);
+	for (int i = 0; i < 20; i++) {
+		char path[32];
+
+		snprintf(path, sizeof(path), "/many/f%d", i);
+		created(s, path);
+	}
+	created(s, "/few/a");
+	created(s, "/few/b");
+	for (__u32 pid = 5; pid < 8; pid++)
+		ipc_io(s, &one, pid, IPCKIND_PIPE, 900, 0, 0, 64);
+	ipc_io(s, &one, 5, IPCKIND_MQUEUE, 901, 0, 3, 4);
+	e = begin(EV_ipc_unix_connect, 5, 0);
+	e->kind = IPCKIND_UNIX_STREAM;
+	e->name = str("/run/nobody");
+	e->err = ECONNREFUSED;
+	feed(s, &one);
+	begin(EV_process_exit, 5, 0);
+	feed(s, &one);
+	end = session();
+	assert_int_equal(s->ops->finish(s, &end), 0);
+	s->ops->free(s);
+	fclose(f);
+	assert_non_null(strstr(out, "create    20 in /many\n"));
+	assert_non_null(strstr(out, "create    /few/a\n"));
+	assert_non_null(strstr(out, " ×3 -> ?  192 B\n"));
+	assert_non_null(strstr(out, "4 B written, 3 B read\n"));
+	assert_non_null(strstr(out, " -> /run/nobody  ECONNREFUSED\n"));
+	assert_non_null(strstr(out, "  <10 ms  exit 0\n"));
 }
 
 static void test_strings_are_cut(void **state)
@@ -1052,25 +1105,16 @@ static int group_teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_names),
-		TEST(test_one_file),
-		TEST(test_bad_outputs),
-		TEST(test_device_is_not_replaced),
-		TEST(test_process_tree),
-		TEST(test_deep_chain),
-		TEST(test_process_limit),
-		TEST(test_syscalls),
-		TEST(test_files),
-		TEST(test_file_limits),
-		TEST(test_tcp),
-		TEST(test_tcp_limits),
-		TEST(test_ipc),
-		TEST(test_hostile_strings),
-		TEST(test_strings_are_cut),
-		TEST(test_memory_limit),
-		TEST(test_container_section),
-		TEST(test_gaps_are_told),
-		TEST(test_speed),
+		TEST(test_names),	  TEST(test_one_file),
+		TEST(test_bad_outputs),	  TEST(test_device_is_not_replaced),
+		TEST(test_process_tree),  TEST(test_deep_chain),
+		TEST(test_process_limit), TEST(test_syscalls),
+		TEST(test_files),	  TEST(test_file_limits),
+		TEST(test_tcp),		  TEST(test_tcp_limits),
+		TEST(test_ipc),		  TEST(test_hostile_strings),
+		TEST(test_text_sums_up),  TEST(test_strings_are_cut),
+		TEST(test_memory_limit),  TEST(test_container_section),
+		TEST(test_gaps_are_told), TEST(test_speed),
 		TEST(test_random),
 	};
 
