@@ -122,9 +122,9 @@ vm-arm64:
 		build/arm64/ebpfmon build/arm64/tests/trigger build/arm64/tests/refuse.so
 
 .PHONY: test-vm
-test-vm: all $(TRIGGER) $(REFUSE) $(VM_ARM64) ## run the live tests in virtual machines (root); KERNEL='5.10 6.12/v1 6.1/arm64'
+test-vm: all $(TRIGGER) $(REFUSE) $(VM_ARM64) ## the live tests in virtual machines (root); KERNEL='5.10 6.12/v1 6.1/arm64', VM_CI=1: what CI runs
 	$(Q)deploy/deps.sh vm
-	$(Q)KERNEL='$(VM_KERNELS)' tests/run.sh vm
+	$(Q)KERNEL='$(VM_KERNELS)' VM_CI=$(VM_CI) tests/run.sh vm
 
 .PHONY: test-vm-update
 test-vm-update: all $(TRIGGER) $(VM_ARM64) ## what is expected of each program on each kernel: make tests/vm/programs.tsv anew

@@ -110,10 +110,9 @@ int rt_creator(struct rt *rt, pid_t creator, const char *cgroup_path, struct con
 	size_t len;
 	int err;
 
-	comm = rt_proc_read(rt, creator, "comm", &len);
+	comm = rt_process_name(rt, creator);
 	if (!comm)
 		return -ENOENT;
-	comm[strcspn(comm, "\n")] = '\0';
 	/* first whose it is: of others, nothing is read that they could choose */
 	runtime = runtime_of(comm);
 	if (!runtime || !rt_process_is_trusted(rt, creator))

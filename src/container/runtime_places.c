@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include "container/cgroup_path.h"
@@ -435,6 +436,31 @@ bool rt_process_is_trusted(const struct rt *rt, pid_t pid)
 	return ours && in_container(ours, our_id, sizeof(our_id)) && !strcmp(their_id, our_id);
 }
 
+/*
+ * What root's process is called. crun executes a copy of itself by descriptor, and until 6.14 the kernel
+ * then takes the descriptor's number for the name: its command line has the other one. Of others nothing
+ * is read that they could choose.
+ */
+char *rt_process_name(const struct rt *rt, pid_t pid)
+{
+	_cleanup_str_ char *argv = NULL;
+	const char *slash;
+	size_t len;
+	char *comm = rt_proc_read(rt, pid, "comm", &len);
+
+	if (!comm)
+		return NULL;
+	comm[strcspn(comm, "\n")] = '\0';
+	if (!comm[0] || comm[strspn(comm, "0123456789")] || !rt_process_is_trusted(rt, pid))
+		return comm;
+	argv = rt_proc_read(rt, pid, "cmdline", &len);
+	if (!argv || !len)
+		return comm;
+	slash = strrchr(argv, '/');
+	free(comm);
+	return strdup(slash ? slash + 1 : argv);
+}
+
 static int add_process(const char *name, void *arg)
 {
 	_cleanup_str_ char *comm = NULL, *argv = NULL;
@@ -445,10 +471,9 @@ static int add_process(const char *name, void *arg)
 
 	if (*end || pid <= 0 || pid > INT_MAX)
 		return 0;
-	comm = rt_proc_read(rt, (pid_t)pid, "comm", &len);
+	comm = rt_process_name(rt, (pid_t)pid);
 	if (!comm)
 		return 0;
-	comm[strcspn(comm, "\n")] = '\0';
 	for (size_t i = 0; i < RT_LEN(daemons); i++) {
 		if (strcmp(comm, daemons[i].comm) || !rt_process_is_trusted(rt, (pid_t)pid))
 			continue;

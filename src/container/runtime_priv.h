@@ -114,6 +114,8 @@ int machine_fill(const struct rt *rt, const struct rt_place *at, const char *sub
 
 /* What @creator's command line names: 0 and @info filled, and maybe a place more; or -ENOENT. */
 int rt_creator(struct rt *rt, pid_t creator, const char *cgroup_path, struct container_info *info);
+/* comm, or what stands for it; the caller's, or NULL. */
+char *rt_process_name(const struct rt *rt, pid_t pid);
 bool rt_process_is_trusted(const struct rt *rt, pid_t pid);
 const char *rt_option(const char *argv, size_t len, const char *name);
 

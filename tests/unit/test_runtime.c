@@ -409,6 +409,14 @@ static void test_creator(void **state)
 	assert_int_equal(symlink("/b/web", link), 0);
 	assert_int_equal(created(h, "/web", 61), 0);
 	assert_string_equal(h->info.runtime, "crun");
+	/* called after the descriptor that it was executed by */
+	put_process(h, 68, "3\n", here, sizeof(here), "0::/\n");
+	snprintf(link, sizeof(link), "%s/proc/68/cwd", h->root);
+	assert_int_equal(symlink("/b/web", link), 0);
+	assert_int_equal(created(h, "/web", 68), 0);
+	assert_string_equal(h->info.runtime, "crun");
+	put_uid(h, 68, 1234);
+	assert_int_equal(created(h, "/web", 68), -ENOENT);
 	/* anybody else */
 	put_process(h, 62, "runc\n", exec, sizeof(exec), "0::/\n");
 	assert_int_equal(created(h, "/web", 62), -ENOENT);
@@ -522,6 +530,8 @@ static void test_runc_root_option(void **state)
 	put_process(h, 60, "runc\n", argv, sizeof(argv), "0::/\n");
 	assert_int_equal(look(h, "/foo", NULL), 0);
 	assert_string_equal(h->info.runtime, "runc");
+	put_process(h, 60, "12\n", argv, sizeof(argv), "0::/\n");
+	assert_int_equal(look(h, "/foo", NULL), 0);
 }
 
 /* The same, at work for containerd: who is seen first does not say whose it is. */
