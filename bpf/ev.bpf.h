@@ -275,6 +275,8 @@ __inline_always void ev_header_of(struct ev_hdr *h, __u32 type, __u32 len, struc
 	h->uid = BPF_CORE_READ(t, real_cred, uid.val);
 	h->gid = BPF_CORE_READ(t, real_cred, gid.val);
 	h->flags = task_in_setup(t) ? EV_F_SETUP : 0;
+	/* filter_task() compares all of it, and the header may lie where another name was */
+	__builtin_memset(h->comm, 0, sizeof(h->comm));
 	bpf_core_read_str(h->comm, sizeof(h->comm), &t->comm);
 }
 

@@ -47,10 +47,13 @@ void pipeline_exit(struct pipeline *p)
 	free(p->scratch);
 }
 
-static void give(struct pipeline *p, struct record *r)
+/* @wanted: by the filters; of what they leave out, the report's tree still gets the processes. */
+static void give(struct pipeline *p, struct record *r, bool wanted)
 {
-	bool selected = p->filter->events[r->hdr->type];
+	bool selected = wanted && p->filter->events[r->hdr->type];
 
+	if (!wanted && r->desc->sub != EVS_process)
+		return;
 	for (struct sink *s = p->sinks; s; s = s->next) {
 		int err;
 
@@ -62,7 +65,7 @@ static void give(struct pipeline *p, struct record *r)
 	}
 }
 
-/* ---- filters that only user space can apply ---- */
+/* ---- filters ---- */
 
 static bool path_wanted(const struct pipeline *p, const struct ev_hdr *hdr,
 			const struct event_desc *d)
@@ -107,6 +110,34 @@ static bool port_wanted(const struct pipeline *p, const struct ev_hdr *hdr,
 				return true;
 	}
 	return !any;
+}
+
+static bool number_wanted(const __u32 *list, unsigned int nr, __u32 n)
+{
+	bool hit = !nr;
+
+	for (unsigned int i = 0; i < nr; i++)
+		hit |= list[i] == n;
+	return hit;
+}
+
+static bool task_wanted(const struct filter *f, const struct ev_hdr *hdr)
+{
+	bool hit = !f->nr_comms;
+
+	for (unsigned int i = 0; i < f->nr_comms; i++)
+		hit |= !strncmp(f->comms[i], hdr->comm, sizeof(hdr->comm) - 1);
+	return hit && number_wanted(f->pids, f->nr_pids, hdr->pid) &&
+	       number_wanted(f->uids, f->nr_uids, hdr->uid);
+}
+
+static bool wanted(const struct pipeline *p, const struct record *r)
+{
+	const struct filter *f = p->filter;
+
+	return (r->desc->sub != EVS_process || task_wanted(f, r->hdr)) &&
+	       (!f->nr_prefixes || path_wanted(p, r->hdr, r->desc)) &&
+	       (!f->nr_ports || port_wanted(p, r->hdr, r->desc));
 }
 
 /* ---- what only user space knows ---- */
@@ -326,7 +357,7 @@ void pipeline_start(struct pipeline *p, struct container *c, const struct ev_hdr
 	append(&u.e.hdr, &u.e.path, c->cgroup_path);
 	r = record_of(p, c, &u.e.hdr);
 	r.process = process_find(p->processes, by->pid, by->start);
-	give(p, &r);
+	give(p, &r, true);
 }
 
 static void stop(struct pipeline *p, struct container *c, const struct ev_process_exit *x)
@@ -342,7 +373,7 @@ static void stop(struct pipeline *p, struct container *c, const struct ev_proces
 	e.duration = x->hdr.time - (c->started ? c->started : c->created);
 	r = record_of(p, c, &e.hdr);
 	r.process = process_find(p->processes, x->hdr.pid, x->hdr.start);
-	give(p, &r);
+	give(p, &r, true);
 	p->wanted_stopped = true;
 }
 
@@ -526,9 +557,7 @@ static void dispatch(struct pipeline *p, struct container *c, struct ev_hdr *hdr
 	follow_life(p, c, hdr);
 	c->lingers |= r.desc->sub == EVS_tcp;
 	r.hdr = enrich(p, &r);
-	if ((!p->filter->nr_prefixes || path_wanted(p, r.hdr, r.desc)) &&
-	    (!p->filter->nr_ports || port_wanted(p, r.hdr, r.desc)))
-		give(p, &r);
+	give(p, &r, wanted(p, &r));
 	if (exits && c->init_pid == hdr->pid && c->init_start == hdr->start && !c->stopped)
 		stop(p, c, (const struct ev_process_exit *)r.hdr);
 }

@@ -19,8 +19,13 @@ struct filter {
 	const char *const
 		*prefixes; /* paths; records with a path that has none of these are left out */
 	unsigned int nr_prefixes;
-	__u32 ports[16]; /* network records with neither port in here are left out */
+	const __u32 *ports; /* network records with neither port in here are left out */
 	unsigned int nr_ports;
+	/* the kernel's filters by task, once more: process.fork, exec and exit it sends anyway */
+	const __u32 *pids, *uids;
+	unsigned int nr_pids, nr_uids;
+	const char *const *comms;
+	unsigned int nr_comms;
 };
 
 struct pipeline {

@@ -424,8 +424,14 @@ int recorder_open(struct recorder *r, struct options *o)
 	memcpy(r->filter.events, o->events, sizeof(r->filter.events));
 	r->filter.prefixes = o->prefixes.v;
 	r->filter.nr_prefixes = o->prefixes.nr;
-	for (unsigned int i = 0; i < o->ports.nr && i < 16; i++)
-		r->filter.ports[r->filter.nr_ports++] = o->ports.v[i];
+	r->filter.ports = o->ports.v;
+	r->filter.nr_ports = o->ports.nr;
+	r->filter.pids = o->pids.v;
+	r->filter.nr_pids = o->pids.nr;
+	r->filter.uids = o->uids.v;
+	r->filter.nr_uids = o->uids.nr;
+	r->filter.comms = o->comms.v;
+	r->filter.nr_comms = o->comms.nr;
 	r->pipeline.filter = &r->filter;
 	r->pipeline.boot_to_wall = clock_boot_to_wall();
 	memcpy(r->session.subsystems, lo.subsystems, sizeof(r->session.subsystems));

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Tests that are not of one event: who a process is, which container, which phase, what is left out."""
+import contextlib
 import json
 import os
 import signal
@@ -164,6 +165,49 @@ def selection(setup, runtime):
           "not asked for: %r" % kinds)
 
 
+def filters(setup, runtime):
+    """Each filter leaves what it asks for, of every subsystem, and nothing else."""
+    if runtime != "runc":
+        raise Skip("what is left out does not depend on the runtime")
+    server = socket.create_server(("127.0.0.1", 0), backlog=8)
+    port = server.getsockname()[1]
+    threading.Thread(target=lambda: server.accept()[0].close(), daemon=True).start()
+    container = CONTAINERS[runtime](setup, [
+        "/bin/trigger", "start", "/bin/sh", "-c", "/bin/cat /etc/passwd; /bin/trigger file.open; /bin/trigger tcp.talk; "
+        "/bin/trigger tcp.client 127.0.0.1 %d 1000; true" % port], host_net=True)
+    with container, contextlib.ExitStack() as stack:
+        container.wait_line(0)
+        init = container.init_pid()
+        asked = {		# what must hold for each event, and which events must be there
+            "comm": (["--comm", "cat"], lambda e: e.get("process.comm") == "cat",
+                     {"process.exec", "process.exit", "file.open", "file.io", "syscall.calls"}),
+            "uid": (["-u", "12345"], lambda e: e.get("process.user.id") == 12345,
+                    {"process.exit", "file.open", "syscall.calls"}),
+            "pid": (["-p", str(init)], lambda e: e.get("process.pid") == init,
+                    {"process.fork", "process.exit", "syscall.calls"}),
+            "path": (["--path", "/etc/"], lambda e: "file.path" not in e or e["file.path"].startswith("/etc/"),
+                     {"file.open", "file.io", "tcp.close", "syscall.calls"}),
+            "port": (["--port", str(port)], lambda e: "network.peer.port" not in e or
+                     port in (e["network.peer.port"], e["network.local.port"]),
+                     {"tcp.connect", "tcp.close", "file.open", "syscall.calls"}),
+        }
+        recordings = {name: stack.enter_context(Recording(setup, ["-c", container.name] + row[0]))
+                      for name, row in asked.items()}
+        container.go()
+        container.wait()
+        for recording in recordings.values():
+            recording.stop()
+    server.close()
+    for name, (_, holds, there) in asked.items():
+        # the container's own life is told whatever is asked for; a signal is its target's as well
+        events = [e for e in recordings[name].events()
+                  if not e["event"].startswith("container.") and e["event"] != "ipc.signal"]
+        wrong = [e for e in events if not holds(e)]
+        check(not wrong, "%s: %d of %d events were not asked for: %r" % (name, len(wrong), len(events), wrong[:1]))
+        missing = there - {e["event"] for e in events}
+        check(not missing, "%s: no %r" % (name, missing))
+
+
 def report(setup, runtime):
     """-o report.json: one document, of the container, with nothing lost and the calls counted."""
     container = CONTAINERS[runtime](setup, ["/bin/trigger", "syscall.calls"])
@@ -208,7 +252,7 @@ def new_parent(setup, runtime):
 CASES = {
     "new_parent": new_parent,
     "start_stop": start_stop, "tree": tree, "phases": phases, "two": two, "exec": exec_in,
-    "selection": selection, "report": report, "sigterm": interrupted_end,
+    "selection": selection, "filters": filters, "report": report, "sigterm": interrupted_end,
     "tcp_peer.ipv4": lambda s, r: tcp_peer(s, r, socket.AF_INET, "127.0.0.1"),
     "tcp_peer.ipv6": lambda s, r: tcp_peer(s, r, socket.AF_INET6, "::1"),
 }
