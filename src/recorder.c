@@ -514,9 +514,9 @@ int recorder_start(struct recorder *r)
 	source_iterate(r->source, "process_existing");
 	source_iterate(r->source, "tcp_existing");
 	log_info("recording %s%s%s",
-		 r->options->command ? r->options->command[0]
-		 : there.nr	     ? there.text
-				     : "containers as they start",
+		 r->options->nr_operands ? r->options->operands[0]
+		 : there.nr		 ? there.text
+					 : "containers as they start",
 		 there.nr && !r->options->containers.nr && !r->options->units.nr
 			 ? " (and those that start)"
 			 : "",

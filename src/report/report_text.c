@@ -696,7 +696,6 @@ static void pipe_text(struct text_out *t, const cJSON *p)
 	text_add(t, "  %s", text_bytes(s, sum_of(get(p, "writers"), "written_bytes")));
 	text_put(t, string(p, "name") ? "  " : NULL, 0);
 	text_put(t, string(p, "name"), 0);
-	text_end(t);
 }
 
 static void unix_text(struct text_out *t, const cJSON *c)
@@ -716,7 +715,6 @@ static void unix_text(struct text_out *t, const cJSON *c)
 	text_add(t, " / %s", text_bytes(s, sum_of(get(a, "users"), "read_bytes")));
 	text_put(t, name ? "  " : NULL, 0);
 	text_put(t, name, 0);
-	text_end(t);
 }
 
 /* An eventfd, a POSIX message queue: those who use it are writers and readers alike. */
@@ -733,7 +731,6 @@ static void other_text(struct text_out *t, const cJSON *o)
 	text_add(t, ", %s read", text_bytes(s, sum_of(users, "read_bytes")));
 	text_put(t, string(o, "name") ? "  " : NULL, 0);
 	text_put(t, string(o, "name"), 0);
-	text_end(t);
 }
 
 /* A unix socket that nobody answered. */
@@ -749,7 +746,6 @@ static void refused_text(struct text_out *t, const cJSON *e)
 	text_put(t, string(e, "error"), 16);
 	if (number(e, "count") > 1)
 		text_add(t, " ×%.0f", number(e, "count"));
-	text_end(t);
 }
 
 static void signal_text(struct text_out *t, const cJSON *e)
@@ -764,7 +760,6 @@ static void signal_text(struct text_out *t, const cJSON *e)
 		text_add(t, " ×%.0f", number(e, "count"));
 	if (is_true(e, "crosses"))
 		text_add(t, "  across the container's boundary");
-	text_end(t);
 }
 
 /* That children end is in the tree already. */
@@ -791,7 +786,76 @@ static void sysv_text(struct text_out *t, const cJSON *e)
 		text_add(t, "  %s", text_bytes(s, number(e, "bytes")));
 	text_put(t, string(e, "error") ? "  " : NULL, 0);
 	text_put(t, string(e, "error"), 16);
-	text_end(t);
+}
+
+/* Rows of which several in a row may say the same: that is one line, and how often. */
+struct alike {
+	struct buf last;
+	int count;
+};
+
+static void alike_flush(struct text_out *t, struct alike *a)
+{
+	if (a->count) {
+		buf_add(&t->line, a->last.data, a->last.len);
+		if (a->count > 1)
+			text_add(t, "  (%d times)", a->count);
+		text_end(t);
+	}
+	buf_reset(&a->last);
+	a->count = 0;
+}
+
+/* Takes the line that was just made; whether it was one more like the last. */
+static bool alike_take(struct text_out *t, struct alike *a)
+{
+	bool same = a->count && a->last.len == t->line.len &&
+		    !memcmp(a->last.data, t->line.data, a->last.len);
+	struct buf made = t->line;
+
+	t->line = (struct buf){};
+	if (!same) {
+		alike_flush(t, a);
+		buf_add(&a->last, made.data, made.len);
+	}
+	a->count++;
+	buf_free(&made);
+	t->col = 0;
+	return same;
+}
+
+/* At most LIST lines of one list. */
+static void ipc_list(struct text_out *t, const cJSON *list,
+		     void (*row)(struct text_out *t, const cJSON *e), bool *begun)
+{
+	struct alike alike = {};
+	int lines = 0, all = 0, shown = 0;
+	const cJSON *e;
+
+	cJSON_ArrayForEach(e, list)
+	{
+		if (is_noise(e))
+			continue;
+		if (!*begun) {
+			heading(t, "IPC");
+			text_end(t);
+		}
+		*begun = true;
+		all++;
+		if (lines > LIST)
+			continue;
+		row(t, e);
+		lines += !alike_take(t, &alike);
+		if (lines <= LIST) {
+			shown++;
+		} else { /* one too many */
+			buf_reset(&alike.last);
+			alike.count = 0;
+		}
+	}
+	alike_flush(t, &alike);
+	buf_free(&alike.last);
+	more(t, shown, all);
 }
 
 static void ipc_text(struct text_out *t, const cJSON *doc)
@@ -810,26 +874,10 @@ static void ipc_text(struct text_out *t, const cJSON *doc)
 		{"ipc.process_vm", sysv_text},
 		{"ipc.pidfd_getfd", sysv_text},
 	};
-	const cJSON *e;
 	bool begun = false;
 
-	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
-		int nr = 0;
-
-		cJSON_ArrayForEach(e, get(doc, lists[i].path))
-		{
-			if (is_noise(e))
-				continue;
-			if (!begun) {
-				heading(t, "IPC");
-				text_end(t);
-			}
-			begun = true;
-			if (nr++ < LIST)
-				lists[i].row(t, e);
-		}
-		more(t, LIST, nr);
-	}
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+		ipc_list(t, get(doc, lists[i].path), lists[i].row, &begun);
 }
 
 static void gaps_text(struct text_out *t, const cJSON *doc)

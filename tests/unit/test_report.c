@@ -693,6 +693,8 @@ static void test_text_sums_up(void **state)
 	created(s, "/few/b");
 	for (__u32 pid = 5; pid < 8; pid++)
 		ipc_io(s, &one, pid, IPCKIND_PIPE, 900, 0, 0, 64);
+	for (__u64 ino = 910; ino < 930; ino++)
+		ipc_io(s, &one, 5, IPCKIND_PIPE, ino, 0, 0, 7);
 	ipc_io(s, &one, 5, IPCKIND_MQUEUE, 901, 0, 3, 4);
 	e = begin(EV_ipc_unix_connect, 5, 0);
 	e->kind = IPCKIND_UNIX_STREAM;
@@ -708,6 +710,7 @@ static void test_text_sums_up(void **state)
 	assert_non_null(strstr(out, "create    20 in /many\n"));
 	assert_non_null(strstr(out, "create    /few/a\n"));
 	assert_non_null(strstr(out, " ×3 -> ?  192 B\n"));
+	assert_non_null(strstr(out, " -> ?  7 B  (20 times)\n"));
 	assert_non_null(strstr(out, "4 B written, 3 B read\n"));
 	assert_non_null(strstr(out, " -> /run/nobody  ECONNREFUSED\n"));
 	assert_non_null(strstr(out, "  <10 ms  exit 0\n"));
