@@ -29,6 +29,8 @@ struct item {
 	struct item *next;
 	unsigned int nr_nodes; /* cgroups that are its, its own included */
 	unsigned int nr_inside; /* containers whose parent it is */
+	bool empty; /* its cgroup was there before, and nobody in it: mostly left behind */
+	pid_t first; /* of one that was there before: the oldest process */
 };
 
 struct node {
@@ -747,7 +749,7 @@ unsigned int container_table_meant(struct container_table *t, unsigned int i,
 	unsigned int n = 0;
 
 	for (struct item *it = t->containers; it; it = it->next) {
-		if (!it->c.known || it->c.unit || !meant_by(t, i, &it->c))
+		if (!it->c.known || it->c.unit || it->empty || !meant_by(t, i, &it->c))
 			continue;
 		n++;
 		if (fn && fn(&it->c, arg))
@@ -774,6 +776,8 @@ static void pin(struct container_table *t, unsigned int i)
 	for (struct item *it = t->containers; it; it = it->next) {
 		enum select_fit fit = select_fits(t->sel.patterns[i], &it->c);
 
+		if (it->empty)
+			continue;
 		if (fit == FIT_EXACT)
 			t->exact[i] = true;
 		if (fit != FIT_PREFIX)
@@ -785,16 +789,16 @@ static void pin(struct container_table *t, unsigned int i)
 		t->pinned[i] = strdup(one->id);
 }
 
-/* Since when it runs: as long as the process that its runtime calls the first, or else the oldest. */
-static void find_first(struct container_table *t, struct container *c, const char *mount)
+/* Whether it runs, and since when: as long as its oldest process. */
+static void look_inside(struct container_table *t, struct item *i)
 {
 	struct container_processes ps;
 
-	container_processes_read(mount, c->cgroup_path, &ps);
-	if (!ps.first)
-		return;
-	c->created = c->started = ps.since;
-	container_table_running(t, c, c->info.init_pid ? c->info.init_pid : ps.first, 0);
+	container_processes_read(t->mount, i->c.cgroup_path, &ps);
+	i->empty = !ps.nr;
+	i->first = ps.first;
+	if (ps.first)
+		i->c.created = i->c.started = ps.since;
 }
 
 int container_table_scan(struct container_table *t, __u64 now)
@@ -812,6 +816,9 @@ int container_table_scan(struct container_table *t, __u64 now)
 	for (size_t i = 0; i < s.nr_known; i++)
 		container_info_free(&s.known[i]);
 	free(s.known);
+	for (struct item *i = t->containers; i; i = i->next)
+		if (i->c.existing)
+			look_inside(t, i);
 	/* first all of them: which one a pattern means depends on the others; and outer ones first */
 	for (unsigned int i = 0; i < t->sel.nr; i++)
 		if (select_is_single(t->sel.patterns[i]))
@@ -819,8 +826,9 @@ int container_table_scan(struct container_table *t, __u64 now)
 	for (struct item *i = t->containers; i; i = i->next) {
 		if (i->c.existing)
 			decide(t, &i->c, wanted(t, &i->c) ? CT_WATCHED : CT_IGNORED);
-		if (i->c.existing && i->c.state == CT_WATCHED)
-			find_first(t, &i->c, s.mount);
+		if (i->first && i->c.state == CT_WATCHED)
+			container_table_running(
+				t, &i->c, i->c.info.init_pid ? i->c.info.init_pid : i->first, 0);
 	}
 	return 0;
 }

@@ -174,6 +174,8 @@ def select(setup):
                 for name in os.listdir(output):
                     with open(output + name) as f:
                         ids.append(json.load(f)["container"]["id"])
+                if pattern.startswith("runtime:"):	# others may have containers, too
+                    ids = [i for i in ids if i in (docker.id, twin.name)]
                 check(ids == [docker.id], "-c %s recorded %r, not %s" % (pattern, ids, docker.id))
             twin.kill()
             twin.wait()
@@ -209,6 +211,20 @@ def later(setup):
         for pattern in (number[:12], "id:" + number[:32]):
             said = refused(setup, ["-c", pattern])
             check(all(t.name[:12] in said for t in twins), "-c %s: not both: %s" % (pattern, said))
+
+
+def left_behind(setup):
+    """A cgroup with nobody in it is no second container of that name."""
+    name = setup.name()
+    container = RuncContainer(setup, ["/bin/sleep", "600"], name=name, cgroup="/lxc/" + name)
+    os.mkdir(os.path.join(v2_root(), "lxc.payload." + name))
+    try:
+        with container:
+            wait_until(lambda: name in listed(setup), RUN_TIMEOUT, "it in the list")
+            say([setup.ebpfmon, "record", "-d", "100ms", "-c", name, "-o", os.path.join(setup.subdir(setup.name()), "r.json")])
+    finally:
+        for path in ("lxc.payload." + name, "lxc"):
+            remove_cgroup(path)
 
 
 def nested(setup):
@@ -339,7 +355,7 @@ def pod(setup):
 
 CASES = {
     "docker/identity.pod": pod, "runc/identity.list": list_runc, "docker/identity.list": list_docker, "docker/identity.select": select, "docker/identity.ctr": ctr,
-    "runc/identity.later": later, "runc/identity.nested": nested, "run/identity.unit": unit,
+    "runc/identity.later": later, "runc/identity.left_behind": left_behind, "runc/identity.nested": nested, "run/identity.unit": unit,
     "runc/identity.short_lives": lambda s: short_lives(s, "runc"),
     "docker/identity.short_lives": lambda s: short_lives(s, "docker"),
 }
