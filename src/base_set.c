@@ -113,7 +113,7 @@ bool base_set_known(const struct base_choice *c)
 	return false;
 }
 
-static bool is_word(const char *s)
+bool base_set_is_word(const char *s)
 {
 	return *s && strlen(s) < 60 &&
 	       !s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.+~-")];
@@ -126,12 +126,12 @@ static int take(struct base_choice *c, const cJSON *doc)
 	char key[256];
 
 	if (strcmp(json_text(doc, "schema"), "ebpfmon.base_set") != 0 ||
-	    json_number(doc, "schema_version") != 1 || !is_word(runtime) || !is_word(version))
+	    json_number(doc, "schema_version") != 1 || !base_set_is_word(runtime) || !base_set_is_word(version))
 		return -EINVAL;
 	for (int mode = BASE_PLAIN; mode <= BASE_NNP; mode++)
 		cJSON_ArrayForEach(call, json_at(json_at(doc, "modes"), mode_names[mode]))
 		{
-			if (!is_word(json_text(call, "name")))
+			if (!base_set_is_word(json_text(call, "name")))
 				return -EINVAL;
 			snprintf(key, sizeof(key), "%s\t%s\t%s\t%s", runtime, version,
 				 mode_names[mode], json_text(call, "name"));

@@ -31,6 +31,8 @@ bool base_set_known(const struct base_choice *c);
 /* Reads the sets that were measured, below @dir. There may be none. 0 or -errno, after saying why. */
 int base_set_read(struct base_choice *c, const char *dir);
 void base_set_free(struct base_choice *c);
+/* A name or version as files of sets are called by. */
+bool base_set_is_word(const char *s);
 const char *base_mode_name(enum base_mode mode);
 
 #endif
