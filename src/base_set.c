@@ -126,7 +126,8 @@ static int take(struct base_choice *c, const cJSON *doc)
 	char key[256];
 
 	if (strcmp(json_text(doc, "schema"), "ebpfmon.base_set") != 0 ||
-	    json_number(doc, "schema_version") != 1 || !base_set_is_word(runtime) || !base_set_is_word(version))
+	    json_number(doc, "schema_version") != 1 || !base_set_is_word(runtime) ||
+	    !base_set_is_word(version))
 		return -EINVAL;
 	for (int mode = BASE_PLAIN; mode <= BASE_NNP; mode++)
 		cJSON_ArrayForEach(call, json_at(json_at(doc, "modes"), mode_names[mode]))

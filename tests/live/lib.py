@@ -415,9 +415,10 @@ def known_capabilities():
 
 
 def oci_config(argv, rootfs, cgroup, host_net=False, mounts=(), readonly=True, env=(),
-               annotations=None, more_namespaces=(), host_pid=False, pids_limit=0):
+               annotations=None, more_namespaces=(), host_pid=False, pids_limit=0,
+               seccomp=None, capabilities=None, no_new_privs=False):
     """config.json of an OCI bundle."""
-    caps = known_capabilities()
+    caps = known_capabilities() if capabilities is None else capabilities
     namespaces = ([] if host_pid else ["pid"]) + ["ipc", "uts", "mount", *more_namespaces] + ([] if host_net else ["network"])
     base = [
         {"destination": "/proc", "type": "proc", "source": "proc"},
@@ -432,6 +433,7 @@ def oci_config(argv, rootfs, cgroup, host_net=False, mounts=(), readonly=True, e
         "ociVersion": "1.0.2",
         "process": {"terminal": False, "user": {"uid": 0, "gid": 0}, "args": argv, "cwd": "/work",
                     "env": ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/work", "LC_ALL=C"] + list(env),
+                    "noNewPrivileges": no_new_privs,
                     "capabilities": {s: caps for s in ("bounding", "effective", "permitted")}},
         "root": {"path": rootfs, "readonly": readonly},
         "hostname": "live",
@@ -439,7 +441,8 @@ def oci_config(argv, rootfs, cgroup, host_net=False, mounts=(), readonly=True, e
         "mounts": base + list(mounts),
         "linux": {"cgroupsPath": cgroup, "namespaces": [{"type": n} for n in namespaces],
                   "resources": {"devices": [{"allow": True, "access": "rwm"}],
-                                **({"pids": {"limit": pids_limit}} if pids_limit else {})}},
+                                **({"pids": {"limit": pids_limit}} if pids_limit else {})},
+                  **({"seccomp": seccomp} if seccomp else {})},
     }
 
 

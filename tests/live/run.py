@@ -15,6 +15,7 @@ import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+import advice	# noqa: E402
 import attacks	# noqa: E402
 import attribution	# noqa: E402
 import cases	# noqa: E402
@@ -101,6 +102,7 @@ def all_tests(setup, args):
             cases,
             attribution,
             identity,
+            advice,
             refused,
             swarm,
             flood,

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: MIT
+"""What is advised, used: the runtimes take it, and the workload does the same under it."""
+import json
+import os
+import shutil
+import subprocess
+
+from lib import (DockerContainer, Recording, RUN_TIMEOUT, RuncContainer, Skip, check, need_docker, say)
+
+ALLOW = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": []}
+# writes, changes an owner, makes sockets, has children, and says what became of it
+WORK = "echo hello > /tmp/f && busybox chown 5:6 /tmp/f && busybox stat -c '%u %g %s' /tmp/f && busybox nslookup x 127.0.0.1" \
+       " >/dev/null 2>&1; busybox ls /bin | busybox wc -l; exit 3"
+CHANGED = WORK.replace("exit 3", "busybox mkfifo /tmp/p; exit 3")
+
+
+def ebpfmon(setup, *args, code=0):
+    """What it says on stdout; it must end with @code."""
+    done = subprocess.run([setup.ebpfmon, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          timeout=RUN_TIMEOUT, check=False)
+    check(done.returncode == code, "%r: exit code %d, not %d\n%s%s" %
+          (args, done.returncode, code, done.stdout, done.stderr))
+    return done.stdout
+
+
+def outcome(container):
+    """What it said, and how it ended."""
+    with container:
+        code = container.wait()
+    return container.lines(), code, container.errors()
+
+
+def recorded(setup, container):
+    """The path of its report, and its outcome."""
+    report = os.path.join(setup.subdir(setup.name()), "report.json")
+    with Recording(setup, ["-c", container.name, "-x"], form="report", output=report) as recording:
+        got = outcome(container)
+        check(recording.process.wait(RUN_TIMEOUT) == 0, recording.said())
+    with open(report) as f:
+        first = json.load(f)["container"]["first_process"]
+    check(first["seccomp"] == "filter", "it was not recorded under a filter: %r" % first)
+    return report, got
+
+
+def runc_work(setup, work=WORK):
+    """The report of the workload in runc, under the profile that is to be recorded under."""
+    check(json.loads(ebpfmon(setup, "recommend", "seccomp", "--recording-profile")) == ALLOW, "another profile")
+    return recorded(setup, RuncContainer(setup, ["/bin/sh", "-c", work], seccomp=ALLOW))
+
+
+def seccomp_runc(setup):
+    """The profile and the capabilities, narrowed to arguments: accepted, and the same comes out."""
+    report, want = runc_work(setup)
+    check(want[1] == 3, "the workload itself: %r" % (want,))
+    for options in ([], ["--args"], ["--args", "--no-new-privileges"]):
+        text = ebpfmon(setup, "recommend", "seccomp", "--for", "runc", *options, report)
+        profile = json.loads(text)
+        caps = json.loads(ebpfmon(setup, "recommend", "capabilities", "-f", "oci", report))
+        check(caps["bounding"] == ["CAP_CHOWN"], "capabilities: %r" % caps)
+        narrowed = {n for r in profile["syscalls"] if "args" in r for n in r["names"]}
+        check("socket" in narrowed if options else not narrowed, "%r: narrowed: %r" % (options, narrowed))
+        got = outcome(RuncContainer(setup, ["/bin/sh", "-c", WORK], seccomp=profile, capabilities=caps["bounding"],
+                                    no_new_privs="--no-new-privileges" in options))
+        check(got == want, "%r: under the profile %r, without %r" % (options, got, want))
+        path = os.path.join(os.path.dirname(report), "profile.json")
+        with open(path, "w") as f:
+            f.write(text)
+        check(ebpfmon(setup, "check", "--profile", path, report) == "", "its own profile is not clean")
+    # what is not there is found: a call that is taken away, an architecture, and one too many
+    profile["syscalls"][0]["names"].remove("fchownat" if "fchownat" in profile["syscalls"][0]["names"] else "chown")
+    profile["syscalls"][0]["names"].append("keyctl")
+    with open(path, "w") as f:
+        json.dump(profile, f)
+    found = json.loads(ebpfmon(setup, "check", "-f", "json", "--profile", path, report, code=3))
+    check([x["name"] in ("fchownat", "chown") for x in found["blocked"]] == [True] and
+          [x["name"] for x in found["unneeded"]] == ["keyctl"], "found: %r" % found)
+
+
+def diff(setup):
+    """Of two runs that differ by one call and one file."""
+    first, second = runc_work(setup)[0], runc_work(setup, CHANGED)[0]
+    check(ebpfmon(setup, "diff", first, first) == "", "it differs from itself")
+    got = json.loads(ebpfmon(setup, "diff", "-f", "json", first, second, code=3))
+    check(got["files_written"] == {"only_first": [], "only_second": ["/tmp/p"]}, "files: %r" % got)
+    check(set(got["syscalls"]["only_second"]) & {"mknod", "mknodat"}, "calls: %r" % got)
+    check(got["executables"] == {"only_first": [], "only_second": []}, "executables: %r" % got)
+
+
+def strict(setup):
+    """A report that is short: nothing is written."""
+    report = runc_work(setup)[0]
+    check(ebpfmon(setup, "recommend", "seccomp", "--strict", report, code=4) == "", "something was written")
+
+
+def yaml_documents(setup):
+    """Compose and Kubernetes, as PyYAML reads them, against what the container was."""
+    try:
+        import yaml
+    except ImportError:
+        raise Skip("python3-yaml is not installed") from None
+    report = runc_work(setup)[0]
+    service = list(yaml.safe_load(ebpfmon(setup, "recommend", "compose", report))["services"].values())[0]
+    check(service["cap_drop"] == ["ALL"] and service["cap_add"] == ["CHOWN"] and service["read_only"] is True and
+          "no-new-privileges:true" in service["security_opt"] and "/tmp" in service["tmpfs"], "compose: %r" % service)
+    pod, policy = yaml.safe_load_all(ebpfmon(setup, "recommend", "kubernetes", report))
+    security = pod["spec"]["containers"][0]["securityContext"]
+    check(pod["kind"] == "Pod" and security["capabilities"] == {"drop": ["ALL"], "add": ["CHOWN"]} and
+          security["readOnlyRootFilesystem"] and not security["allowPrivilegeEscalation"] and
+          security["seccompProfile"]["type"] == "Localhost", "pod: %r" % pod)
+    mounts = {m["name"]: m["mountPath"] for m in pod["spec"]["containers"][0]["volumeMounts"]}
+    check({v["name"] for v in pod["spec"]["volumes"]} == set(mounts) and "/tmp" in mounts.values(), "mounts: %r" % pod)
+    check(policy["kind"] == "NetworkPolicy" and set(policy["spec"]["policyTypes"]) == {"Ingress", "Egress"} and
+          policy["spec"]["podSelector"]["matchLabels"].items() <= pod["metadata"]["labels"].items(), "policy: %r" % policy)
+
+
+def apparmor(setup):
+    """The profile, as apparmor_parser reads it; odd names are no patterns."""
+    if not shutil.which("apparmor_parser"):
+        raise Skip("apparmor_parser is not installed")
+    report = runc_work(setup, WORK.replace("/tmp/f", "'/tmp/a*{b\" ]@\u00e9'"))[0]
+    text = ebpfmon(setup, "recommend", "apparmor", report)
+    done = subprocess.run(["apparmor_parser", "-Q", "-K"], input=text, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True, timeout=RUN_TIMEOUT, check=False)
+    check(done.returncode == 0, "refused: %s\n%s" % (done.stdout, text))
+    check("\tcapability chown,\n" in text and '\t"/bin/busybox" ' in text, "the profile: %s" % text)
+
+
+def docker_command(setup):
+    """The command line that is advised, run as it is, with what only this test needs."""
+    need_docker(setup)
+    allow = os.path.join(setup.dir, "allow.json")
+    with open(allow, "w") as f:
+        json.dump(ALLOW, f)
+    first = DockerContainer(setup, ["/bin/sh", "-c", WORK], docker_args=["--security-opt", "seccomp=" + allow])
+    report, want = recorded(setup, first)
+    profile = os.path.join(os.path.dirname(report), "profile.json")
+    text = ebpfmon(setup, "recommend", "docker", "--args", "--for", "docker", "--profile", profile, report)
+    check("--cap-drop=ALL --cap-add=CHOWN \\\n" in text and "--read-only \\\n" in text and "--tmpfs /tmp \\\n" in text,
+          "the command: %s" % text)
+    script = ('docker() { shift; command %s run --rm --network none -w /tmp --security-opt apparmor=unconfined "$@" '
+              '/bin/sh -c "$WORK"; }\n%s' % (" ".join(setup.docker.command()), text))
+    done = subprocess.run(["bash", "-c", script], env={**os.environ, "WORK": WORK}, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True, timeout=RUN_TIMEOUT, check=False)
+    check((done.stdout.splitlines(), done.returncode) == want[:2], "got %r %d %s\nwant %r\n%s" %
+          (done.stdout, done.returncode, done.stderr, want, text))
+
+
+def calibrate(setup):
+    """A set is measured and kept; what was recorded of an ordinary start is in it."""
+    state = setup.subdir(setup.name())
+    ebpfmon(setup, "calibrate", "--starts", "3", "--state", state, "runc")
+    (name,) = os.listdir(state + "/base")
+    with open(os.path.join(state, "base", name)) as f:
+        kept = json.load(f)
+    version = say(["runc", "--version"]).split()[2]
+    check(name == "runc-%s.json" % version and kept["version"] == version, "kept: %s %r" % (name, kept["version"]))
+    plain, nnp = ({c["name"]: c["starts"] for c in kept["modes"][m]} for m in ("plain", "nnp"))
+    # runc(8) sets the user and the capabilities under the filter, unless with no_new_privs: it is loaded last then
+    check({"capset", "setuid", "setgid", "prctl"} <= set(plain) and not {"capset", "setuid", "prctl"} & set(nnp),
+          "plain %r, nnp %r" % (plain, nnp))
+    check(plain["capset"] == 3 and {"close", "openat", "write"} <= set(nnp), "plain %r, nnp %r" % (plain, nnp))
+    text = ebpfmon(setup, "recommend", "seccomp", "--state", state, "--runtime-version", version, "--explain",
+                   runc_work(setup, "exit 0")[0])
+    check("capset " in text, "not in the advice: %s" % text)
+    with open(os.path.join(state, "base", name), "w") as f:
+        f.write('{"schema": "ebpfmon.base_set", "schema_version": 1, "runtime": "../x", "version": "1"}')
+    ebpfmon(setup, "recommend", "seccomp", "--state", state, runc_work(setup, "exit 0")[0], code=1)
+
+
+def tests(setup, runtimes):
+    """One of each; what has a runtime in its name, if it is asked for."""
+    alone = {"advice.seccomp": seccomp_runc, "advice.diff": diff, "advice.strict": strict, "advice.yaml": yaml_documents,
+             "advice.apparmor": apparmor, "advice.calibrate": calibrate}
+    if "runc" in runtimes:
+        for name, function in alone.items():
+            yield "runc/" + name, lambda f=function: f(setup)
+    if "docker" in runtimes:
+        yield "docker/advice.command", lambda: docker_command(setup)
