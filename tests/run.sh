@@ -179,6 +179,8 @@ vm_results() {
 	local k
 	for k in "$@"; do
 		check "vm-${k//\//-}.programs" tests/vm/programs.py check "${k%/@(v1|hybrid)}" "$build/vm/${k//\//+}/doctor.json"
+		# another kernel than the one asked for; what the kernel complained of
+		sed -n 's/^vm: kernel/  &/p' "$logs/vm-${k//\//-}.out" | sort -u
 		summed "vm-${k//\//-}" cat "$logs/vm-${k//\//-}.out"
 	done
 }

@@ -91,8 +91,13 @@ class Suite:
 
 def fetch(kernel, arch):
     """(path of the BTF, release) of a kernel, downloaded if need be."""
-    path = subprocess.run([os.path.join(TOP, "tests/vm/btf.sh"), kernel, arch], stdout=subprocess.PIPE, text=True,
-                          check=True).stdout.strip()
+    done = subprocess.run([os.path.join(TOP, "tests/vm/btf.sh"), kernel, arch], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True, check=False)
+    for line in done.stderr.splitlines():	# which kernel stands in for one that is not to be had
+        print("  " + line)
+    if done.returncode:
+        sys.exit("no BTF of %s %s" % (kernel, arch))
+    path = done.stdout.strip()
     with open(os.path.join(os.path.dirname(path), "release")) as f:
         return path, f.read().strip()
 
