@@ -219,13 +219,16 @@ __inline_always __u32 tail_path_arg(struct scratch *s, struct ev_ref *ref, int d
 		return flags | PATH_TRUNCATED;
 	dst[0] = '.';
 	n = bpf_probe_read_user_str(dst + 1, max, ustr);
-	if (n <= 0)
+	if (n < 0)
 		return flags | PATH_UNREADABLE;
-	s->off = end = begin + 1 + n;
-	if (n == 1) {
+	if (n <= 1) { /* 1 is its NUL; older kernels (6.1) say 0 */
+		n = 1;
+		dst[1] = '\0';
 		flags |= PATH_EMPTY;
-		ref->off = end;
 	}
+	s->off = end = begin + 1 + n;
+	if (flags & PATH_EMPTY)
+		ref->off = end;
 	path_base(&base, dst[1], dirfd);
 	if (base.dentry) {
 		__u32 len = path_walk_to_root(s, base.dentry, base.mnt);

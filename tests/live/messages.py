@@ -26,7 +26,7 @@ REFUSALS = {
     "format": (["-f", "yaml"], USAGE, "'yaml' is none of json, jsonl, csv, text"),
     "doctor_format": (["doctor", "-f", "yaml"], USAGE, "'yaml' is neither text nor json"),
     "list": (["list", "pods"], USAGE, "'pods' is neither events nor containers"),
-    "run_nothing": (["run"], USAGE, "run: which command"),
+    "run_nothing": (["run"], USAGE, "run: something is missing"),
     "container": (["-c", "no-such-one"], CONTAINER, "no container matches 'no-such-one'.*there are: "),
     "container_hostile": (["-c", "no\n\x1bc"], CONTAINER, r"no container matches 'no\?\?c'"),
     "unit": (["--unit", "no-such-unit"], CONTAINER, "no running unit is called 'no-such-unit'"),
