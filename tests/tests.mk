@@ -148,6 +148,10 @@ bench: all $(BENCH) ## what watching costs, beside doing nothing and peers (root
 bench-profile: all $(BENCH) ## runs and nanoseconds of each BPF program in the getppid loop (root)
 	$(Q)$(PYTHON) tests/bench/bench.py profile --build $(BUILD)
 
+.PHONY: bench-scale
+bench-scale: all $(BENCH) ## how cost grows with rate, containers, files, processes, CPUs (root; 5 minutes)
+	$(Q)$(PYTHON) tests/bench/bench.py scale --build $(BUILD)
+
 .PHONY: bench-format
 bench-format: $(BUILD)/tests/bench/bench_format ## events a second that JSON, text and CSV take
 	$(Q)$<

@@ -6,6 +6,7 @@ rounds: what one round measures lies seconds apart, and only runs of the same ro
 
     bench.py run        all of it; tables and goals on standard output, JSON and SVG in BUILD/bench
     bench.py profile    nanoseconds of each BPF program
+    bench.py scale      how cost grows (scale.py): BENCH_ONLY=stream,containers,files,processes,cpus
 
 BENCH_PAIRS    rounds (5)
 BENCH_ONLY     workloads, comma-separated (all)
@@ -17,6 +18,7 @@ import argparse
 import ctypes
 import json
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -26,6 +28,7 @@ from pathlib import Path
 import host
 import profiles
 import results
+import scale
 import watchers
 import workloads
 
@@ -47,6 +50,7 @@ class Bench:
         self.only = [n for n in os.environ.get("BENCH_ONLY", "").split(",") if n]
         self.watch = [n for n in os.environ.get("BENCH_WATCH", "").split(",") if n]
         self.cpu = os.cpu_count() - 1
+        self.prefix = secrets.token_hex(8)  # with which the ids of many containers begin
         self.containers = host.Containers()
         self.ident, self.container = self.containers.make()
         self.other_ident, self.other = self.containers.make()
@@ -138,7 +142,8 @@ def command_run(bench):
 
 def main():
     """One of the commands."""
-    commands = {"run": command_run, "profile": lambda b: profiles.profile(b, say)}
+    commands = {"run": command_run, "profile": lambda b: profiles.profile(b, say),
+                "scale": lambda b: scale.scale(b, say)}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("command", choices=commands)
     parser.add_argument("--build", default="build")

@@ -31,9 +31,9 @@ class Containers:
         self.slice.mkdir()
         self.made = []
 
-    def make(self):
-        """A new container: its id and its directory."""
-        ident = secrets.token_hex(32)
+    def make(self, prefix=""):
+        """A new container: its id, which begins with @prefix, and its directory."""
+        ident = (prefix + secrets.token_hex(32))[:64]
         path = self.slice / f"docker-{ident}.scope"
         path.mkdir()
         self.made.append(path)
@@ -87,6 +87,17 @@ def status_bytes(pid, key):
         if line.startswith(key + ":"):
             return int(line.split()[1]) * 1024
     return 0
+
+
+def resident_bytes(pid):
+    """What a process has in memory. The ring is mapped twice and is a kernel map: it is counted there, once."""
+    total, counts = 0, True
+    for line in Path(f"/proc/{pid}/smaps").read_text().splitlines():
+        if line.startswith("Rss:"):
+            total += int(line.split()[1]) * 1024 * counts
+        elif "-" in line.split(" ", 1)[0]:
+            counts = "bpf-map" not in line
+    return total
 
 
 def fd_kinds(pid):

@@ -22,6 +22,7 @@ class Watcher:
     name = "nothing"
     doc = "nothing attached"
     peer = False
+    same_job = None  # of a peer: our watcher that does no more than it does
     counts_all = False  # does it account for every system call, as ebpfmon does?
     slow = 1  # how many times fewer operations it is given, so that a run ends in time
 
@@ -78,7 +79,7 @@ class Watcher:
         """Signals it and reaps it: seconds until it ended, and what it used."""
         pid, used, peak = self.process.pid, None, 0
         watching = host.cpu_seconds(pid)
-        cost = {"kernel_bytes": sum(host.kernel_bytes(pid))}
+        cost = {"kernel_bytes": sum(host.kernel_bytes(pid)), "resident_bytes": host.resident_bytes(pid)}
         begin = time.monotonic()
         if sig:
             self.process.send_signal(sig)
@@ -190,6 +191,32 @@ class Other(Ebpfmon):
         return {}
 
 
+class Calls(Ebpfmon):
+    """No more than the peers that count system calls do."""
+    name = "calls"
+    doc = "ebpfmon -e syscall: counts system calls, as the peers do"
+    options = ["-e", "syscall"]
+
+
+class Opens(Ebpfmon):
+    """What opensnoop does, of one container."""
+    name = "opens"
+    doc = "ebpfmon -e file.open: what opensnoop does"
+    counts_all = False
+    options = ["-e", "file.open", "-f", "jsonl"]
+    output_name = "events.jsonl"
+
+    def seen(self):
+        return {}
+
+
+class Execs(Opens):
+    """What execsnoop does."""
+    name = "execs"
+    doc = "ebpfmon -e process.exec: what execsnoop does"
+    options = ["-e", "process.exec", "-f", "jsonl"]
+
+
 class Trace(Ebpfmon):
     """The whole stream."""
     name = "trace"
@@ -209,6 +236,7 @@ class Trace(Ebpfmon):
 
 class Strace(Watcher):
     """strace's summary, of the workload only."""
+    same_job = "calls"
     name = "strace"
     doc = "strace -f -c"
     peer = counts_all = True
@@ -220,6 +248,7 @@ class Strace(Watcher):
 
 class PerfTrace(Watcher):
     """perf's summary, of the workload only."""
+    same_job = "calls"
     name = "perf trace"
     doc = "perf trace -s"
     peer = counts_all = True
@@ -263,6 +292,7 @@ class Peer(Watcher):
 
 class Bpftrace(Peer):
     """A one-liner."""
+    same_job = "calls"
     name = "bpftrace"
     doc = "bpftrace: @[cgroup] = count() at raw_syscalls:sys_exit"
     counts_all = True
@@ -271,6 +301,7 @@ class Bpftrace(Peer):
 
 class Syscount(Peer):
     """libbpf-tools."""
+    same_job = "calls"
     name = "syscount"
     doc = "syscount -c CGROUP"
     counts_all = True
@@ -282,6 +313,7 @@ class Syscount(Peer):
 
 class Opensnoop(Peer):
     """libbpf-tools; it cannot be told a cgroup."""
+    same_job = "opens"
     name = "opensnoop"
     doc = "opensnoop (of the whole machine: it has no filter by cgroup)"
     command = ["opensnoop"]
@@ -289,6 +321,7 @@ class Opensnoop(Peer):
 
 class Execsnoop(Peer):
     """libbpf-tools."""
+    same_job = "execs"
     name = "execsnoop"
     doc = "execsnoop -c CGROUP"
     command = ["execsnoop"]
@@ -297,4 +330,4 @@ class Execsnoop(Peer):
         return ["-c", str(self.bench.container)]
 
 
-ALL = [Watcher, Floor, Ebpfmon, Other, Trace, Ring, Strace, PerfTrace, Bpftrace, Syscount, Opensnoop, Execsnoop]
+ALL = [Watcher, Floor, Ebpfmon, Other, Calls, Opens, Execs, Trace, Ring, Strace, PerfTrace, Bpftrace, Syscount, Opensnoop, Execsnoop]

@@ -5,6 +5,7 @@
  *	workload enter [-c CPU] CGROUP -- COMMAND...	become COMMAND in that cgroup, in a mount namespace of its own
  *	workload time COMMAND...			run COMMAND and measure it from outside
  *	workload populate				a sleeping process in each cgroup named on standard input
+ *	workload paced RATE N				N calls of getppid, RATE a second
  *	workload NAME N				N operations of the loop NAME, in the current directory
  *
  * Each measurement is one JSON object on standard output: operations, system calls made by them
@@ -334,6 +335,21 @@ static int time_command(char **argv)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 
+/* In bursts of a millisecond's calls; whoever cannot keep up goes on as fast as it can. */
+static int paced(long rate, long n)
+{
+	long long begin = wall_ns(), cpu = cpu_ns();
+	long burst = rate / 1000 + 1;
+
+	for (long done = 0; done < n; done += burst) {
+		while (wall_ns() - begin < done * 1000000000LL / rate)
+			;
+		getppid_loop(n - done < burst ? n - done : burst);
+	}
+	print(n, n, wall_ns() - begin, cpu_ns() - cpu);
+	return 0;
+}
+
 /*
  * One process in every cgroup of the list on standard input (a directory a line), which makes a
  * few calls and then sleeps; "ready", and a second line ends them.
@@ -381,8 +397,10 @@ int main(int argc, char **argv)
 		return time_command(argv + 2);
 	if (argc == 2 && !strcmp(argv[1], "populate"))
 		return populate();
+	if (argc == 4 && !strcmp(argv[1], "paced"))
+		return paced(atol(argv[2]), atol(argv[3]));
 	if (argc == 3)
 		return run_loop(argv[1], atol(argv[2]));
-	fprintf(stderr, "usage: workload enter|time|populate|LOOP N\n");
+	fprintf(stderr, "usage: workload enter|time|populate|paced|LOOP N\n");
 	return 2;
 }
