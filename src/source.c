@@ -27,6 +27,7 @@ struct source {
 	struct counter_map counters[2 * EV__MAX];
 	unsigned int nr_counters;
 	unsigned int taken; /* records, in this turn */
+	__u64 swept; /* pipeline.nr_records at the last sweep */
 	bool more; /* the turn ended before the ring was empty */
 	void *keys, *values; /* BATCH of the largest */
 	int nr_cpus;
@@ -189,6 +190,10 @@ static int take_all_counters(struct source *s, bool all)
 
 int source_sweep(struct source *s)
 {
+	/* looking through maps is most of what an idle recording costs: who is gone has sent a record */
+	if (s->swept == s->pipeline->nr_records)
+		return 0;
+	s->swept = s->pipeline->nr_records;
 	return take_all_counters(s, false);
 }
 

@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHUNK 65536
-#define ALIGN 16
+/* A container that does little takes little: chunks grow with what is there. */
+#define CHUNK_FIRST 4096
+#define CHUNK	    65536
+#define ALIGN	    16
 
 struct arena_chunk {
 	struct arena_chunk *next;
@@ -46,7 +48,11 @@ void *arena_alloc(struct arena *a, size_t size)
 
 	size = (size + ALIGN - 1) & ~(size_t)(ALIGN - 1);
 	if (size > a->left) {
-		c = add_chunk(a, size > CHUNK / 4 ? size : CHUNK - sizeof(*c));
+		size_t chunk = a->own.used < CHUNK_FIRST ? CHUNK_FIRST
+			       : a->own.used < CHUNK	 ? a->own.used
+							 : CHUNK;
+
+		c = add_chunk(a, size > chunk / 4 ? size : chunk - sizeof(*c));
 		if (!c)
 			return NULL;
 	}

@@ -228,7 +228,8 @@ static int report_finish(struct sink *sink, const struct session *end)
 			ret = ret ? ret : err;
 		}
 	}
-	return ret;
+	err = report_output_finish(&s->out);
+	return ret ? ret : err;
 }
 
 static void report_free(struct report *rep)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Where documents go. A file is written under a temporary name in its own directory, synced and
- * renamed: there is the whole report under its name, or what was there before. Directories are
+ * Where documents go. A file is written under a temporary name in its own directory, and, when all
+ * are written, synced and renamed: there is the whole report under its name, or what was there before. Directories are
  * opened once, at the start, and names of containers are hostile.
  */
 #include <errno.h>
@@ -135,21 +135,26 @@ static void plain_name(char *out, size_t size, const char *name)
 
 static bool is_used(const struct report_output *o, const char *name)
 {
-	for (size_t i = 0; i < o->nr_used; i++)
-		if (!strcmp(o->used[i], name))
+	for (size_t i = 0; i < o->nr_files; i++)
+		if (!strcmp(o->files[i].name, name))
 			return true;
 	return false;
 }
 
-static int use(struct report_output *o, char *name)
+/* Room for another file at the end of the list, which does not count yet; NULL: no memory. */
+static struct report_named *next_file(struct report_output *o)
 {
-	char **used = realloc(o->used, (o->nr_used + 1) * sizeof(*used));
+	size_t cap = o->cap_files ? 2 * o->cap_files : 16;
+	struct report_named *files;
 
-	if (!used)
-		return -ENOMEM;
-	o->used = used;
-	o->used[o->nr_used++] = name;
-	return 0;
+	if (o->nr_files < o->cap_files)
+		return &o->files[o->nr_files];
+	files = realloc(o->files, cap * sizeof(*files));
+	if (!files)
+		return NULL;
+	o->files = files;
+	o->cap_files = cap;
+	return &o->files[o->nr_files];
 }
 
 /* "web.json"; "web-0123456789ab.json" when that is taken or the name had to be changed; then "-2". */
@@ -185,29 +190,65 @@ static char *pick_name(struct report_output *o, const struct container *c)
 	return NULL;
 }
 
-static int write_named(struct report_output *o, struct report *rep, const struct session *end,
-		       const char *name)
+/* Writes it under a random name, and tells the kernel to begin with putting it on the disk. */
+static int write_tmp(struct report_output *o, struct report *rep, const struct session *end,
+		     struct report_named *f)
 {
 	struct jw j = {0};
-	char tmp[64];
-	int fd = open_tmp(o, tmp, sizeof(tmp)), err;
+	int fd = open_tmp(o, f->tmp, sizeof(f->tmp)), err;
 
 	if (fd < 0)
 		return fd;
 	j.fd = fd;
 	err = report_write(rep, &j, end);
 	jw_free(&j);
-	if (!err && fsync(fd))
-		err = -errno;
+	if (!err)
+		sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
 	if (close(fd) && !err)
 		err = -errno;
-	if (!err && renameat(o->dirfd, tmp, o->dirfd, name))
-		err = -errno;
 	if (err)
-		unlinkat(o->dirfd, tmp, 0);
-	else if (fsync(o->dirfd) && errno != EINVAL && errno != ENOTSUP)
-		err = -errno; /* some file systems cannot sync a directory */
+		unlinkat(o->dirfd, f->tmp, 0);
 	return err;
+}
+
+static int sync_file(const struct report_output *o, const struct report_named *f)
+{
+	int fd = openat(o->dirfd, f->tmp, O_WRONLY | O_NOFOLLOW | O_CLOEXEC), err = 0;
+
+	if (fd < 0 || fsync(fd))
+		err = -errno;
+	if (fd >= 0)
+		close(fd);
+	return err;
+}
+
+static int name_file(const struct report_output *o, const struct report_named *f)
+{
+	int err = sync_file(o, f);
+
+	if (!err && renameat(o->dirfd, f->tmp, o->dirfd, f->name))
+		err = -errno;
+	if (!err)
+		return 0;
+	unlinkat(o->dirfd, f->tmp, 0);
+	log_error("cannot write %s (%s): %s", f->name, o->shown, strerror(-err));
+	return err;
+}
+
+int report_output_finish(struct report_output *o)
+{
+	int first = 0;
+
+	for (size_t i = 0; i < o->nr_files; i++) {
+		int err = name_file(o, &o->files[i]);
+
+		if (err && !first)
+			first = err;
+	}
+	/* some file systems cannot sync a directory */
+	if (o->nr_files && fsync(o->dirfd) && errno != EINVAL && errno != ENOTSUP && !first)
+		first = fail(o, "cannot write to", -errno);
+	return first;
 }
 
 static int write_stream(struct report_output *o, struct report *rep, const struct session *end)
@@ -222,7 +263,7 @@ static int write_stream(struct report_output *o, struct report *rep, const struc
 int report_output_write(struct report_output *o, struct report *rep, const struct session *end)
 {
 	const char *called = container_name(rep->container);
-	char *name = NULL;
+	struct report_named *f;
 	int err;
 
 	if (o->dirfd < 0) {
@@ -231,28 +272,31 @@ int report_output_write(struct report_output *o, struct report *rep, const struc
 			fail(o, "cannot write to", err);
 		return err;
 	}
-	name = pick_name(o, rep->container);
-	err = name ? use(o, name) : -ENOMEM;
-	if (err) {
-		free(name);
-		return fail(o, "cannot write to", err);
-	}
-	err = write_named(o, rep, end, name);
+	f = next_file(o);
+	if (f)
+		f->name = pick_name(o, rep->container);
+	if (!f || !f->name)
+		return fail(o, "cannot write to", -ENOMEM);
+	err = write_tmp(o, rep, end, f);
 	if (err)
-		log_error("cannot write %s for container %s (%s): %s", name, called ? called : "?",
-			  o->shown, strerror(-err));
+		log_error("cannot write %s for container %s (%s): %s", f->name,
+			  called ? called : "?", o->shown, strerror(-err));
 	else if (o->file && o->written)
 		log_warn("%s holds the first container; the report of %s is %s beside it", o->shown,
-			 called ? called : "another", name);
+			 called ? called : "another", f->name);
+	if (err)
+		free(f->name);
+	else
+		o->nr_files++;
 	o->written++;
 	return err;
 }
 
 void report_output_close(struct report_output *o)
 {
-	for (size_t i = 0; i < o->nr_used; i++)
-		free(o->used[i]);
-	free(o->used);
+	for (size_t i = 0; i < o->nr_files; i++)
+		free(o->files[i].name);
+	free(o->files);
 	free(o->file);
 	free(o->shown);
 	if (o->dirfd >= 0)

@@ -6,6 +6,12 @@
 #include "report/report_state.h"
 #include "sink.h"
 
+/* A report that is written, and not yet under its name. */
+struct report_named {
+	char *name;
+	char tmp[64];
+};
+
 /* Where documents are written. */
 struct report_output {
 	int dirfd; /* the directory; -1: straight to @fd */
@@ -13,8 +19,8 @@ struct report_output {
 	char *file; /* name in the directory, for the first container; NULL: NAME.json for all */
 	char *shown; /* as the user wrote it, for messages */
 	unsigned int written;
-	char **used; /* names given out, so that no report replaces another of this run */
-	size_t nr_used;
+	struct report_named *files; /* of this run: none of them replaces another */
+	size_t nr_files, cap_files;
 };
 
 struct report_sink {
@@ -37,6 +43,8 @@ struct report_sink {
 int report_output_open(struct report_output *o, const char *where);
 /* Writes the report of the next container, as @write fills the document in. 0 or -errno. */
 int report_output_write(struct report_output *o, struct report *rep, const struct session *end);
+/* Those that were written to files are on the disk, and under their names. 0 or the first -errno. */
+int report_output_finish(struct report_output *o);
 void report_output_close(struct report_output *o);
 
 #endif

@@ -50,7 +50,7 @@ class Bench:
         self.only = [n for n in os.environ.get("BENCH_ONLY", "").split(",") if n]
         self.watch = [n for n in os.environ.get("BENCH_WATCH", "").split(",") if n]
         self.cpu = os.cpu_count() - 1
-        self.prefix = secrets.token_hex(8)  # with which the ids of many containers begin
+        self.prefix = secrets.token_hex(3)  # with which the ids of many containers begin
         self.containers = host.Containers()
         self.ident, self.container = self.containers.make()
         self.other_ident, self.other = self.containers.make()
