@@ -188,18 +188,6 @@ __inline_always struct seen *seen_watched(void)
 	return s->watched ? s : NULL;
 }
 
-/* Is the current task watched? At other places than the exit of a system call: nothing is noted. */
-__inline_always bool current_seen_watched(void)
-{
-	__u32 zero = 0;
-	const struct seen *s = bpf_map_lookup_elem(&seen, &zero);
-	volatile struct ev_state *now = state_get();
-
-	if (s && now && s->task == bpf_get_current_task() && s->generation == now->generation)
-		return s->watched;
-	return current_watched();
-}
-
 /* The same for programs that syscall_exit tail-calls: it has looked. */
 __inline_always const struct seen *seen_caller(void)
 {

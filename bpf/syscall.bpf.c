@@ -367,7 +367,7 @@ int BPF_PROG(syscall_enter, struct pt_regs *regs, long id)
 	__u32 tid = bpf_get_current_pid_tgid();
 	struct inflight f = {}, *old;
 
-	if (!current_seen_watched())
+	if (!current_watched())
 		return 0;
 	f.begin = bpf_ktime_get_boot_ns();
 	f.sysnr = id;
