@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -7,6 +9,44 @@
 #include <unistd.h>
 #include "log.h"
 #include "output.h"
+
+static int open_special(const char *path, const struct stat *seen)
+{
+	struct stat st;
+	int fd = -EPERM;
+
+	if (seen->st_uid != 0 && seen->st_uid != geteuid() && !S_ISCHR(seen->st_mode))
+		return -EPERM;
+	fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY);
+	if (fd < 0)
+		return -errno;
+	if (!fstat(fd, &st) && st.st_dev == seen->st_dev && st.st_ino == seen->st_ino)
+		return fd;
+	close(fd); /* another one by now */
+	return -EPERM;
+}
+
+int output_create(const char *path)
+{
+	bool there = true;
+	struct stat st;
+	int fd;
+
+	if (lstat(path, &st))
+		there = false;
+	if (there && S_ISLNK(st.st_mode))
+		fd = -ELOOP;
+	else if (there && !S_ISREG(st.st_mode))
+		fd = open_special(path, &st);
+	else if (there && unlink(path) && errno != ENOENT)
+		fd = -errno;
+	else if ((fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600)) < 0)
+		fd = -errno;
+	if (fd < 0)
+		log_error("cannot write %s: %s%s", path, strerror(-fd),
+			  fd == -ELOOP ? " (a symbolic link: name the file itself)" : "");
+	return fd;
+}
 
 static unsigned long long lines(const char *s, size_t len)
 {
@@ -30,23 +70,40 @@ static void take_back(int fd, size_t bytes)
 		lseek(fd, at - (off_t)bytes, SEEK_SET);
 }
 
-/* Writes all of it. The number of bytes written; less than @len with o->err set. */
+static bool writable(struct output *o, int ms)
+{
+	struct pollfd p = {.fd = o->fd, .events = POLLOUT};
+	int n = poll(&p, 1, ms);
+
+	if (n == 0)
+		o->err = -ETIMEDOUT;
+	return n != 0;
+}
+
+/*
+ * Writes all of it. The number of bytes written; less than @len with o->err set. A signal that comes
+ * while the reader does not read (EINTR, or a part was written) is the word to end: then nobody
+ * waits for it for long.
+ */
 static size_t write_all(struct output *o, const char *data, size_t len)
 {
+	bool hurry = false;
 	size_t done = 0;
 
 	while (!o->err && done < len) {
-		ssize_t n = write(o->fd, data + done, len - done);
+		size_t most = hurry && len - done > PIPE_BUF ? PIPE_BUF : len - done;
+		ssize_t n;
 
-		if (n >= 0) {
+		if (hurry && !writable(o, OUTPUT_HURRY_MS))
+			break;
+		n = write(o->fd, data + done, most);
+		if (n >= 0)
 			done += n;
-		} else if (errno == EAGAIN) { /* somebody else made the descriptor non-blocking */
-			struct pollfd p = {.fd = o->fd, .events = POLLOUT};
-
-			poll(&p, 1, -1);
-		} else if (errno != EINTR) {
+		else if (errno == EAGAIN) /* somebody else made the descriptor non-blocking */
+			writable(o, -1);
+		else if (errno != EINTR)
 			o->err = -errno;
-		}
+		hurry |= n >= 0 ? (size_t)n < most : errno == EINTR;
 	}
 	return done;
 }

@@ -3,9 +3,12 @@
 #ifndef EBPFMON_OUTPUT_H
 #define EBPFMON_OUTPUT_H
 
+#include <stdbool.h>
 #include "buf.h"
 
 #define OUTPUT_BATCH 65536 /* bytes that are kept before they are written without being asked */
+
+#define OUTPUT_HURRY_MS 3000 /* how long a reader may take for a piece when ebpfmon is to end */
 
 struct output {
 	struct buf buf;
@@ -14,6 +17,12 @@ struct output {
 	unsigned long long dropped; /* records (lines) that were not written, or not as a whole */
 };
 
+/*
+ * A file to write to, mode 0600, instead of one that was there; a FIFO or a device that is ours is written to.
+ * Never by a symbolic link, nor into a file or FIFO that somebody else has put there. A descriptor,
+ * or -errno after saying what is wrong.
+ */
+int output_create(const char *path);
 /* Writes what is there. 0 or the first error there ever was, as -errno. */
 int output_flush(struct output *o);
 /* At the end of a record: writes when enough has come together. */

@@ -19,6 +19,9 @@
 #ifndef CAP_BPF
 #define CAP_BPF 39
 #endif
+#ifndef CAP_PERFMON
+#define CAP_PERFMON 38
+#endif
 
 /* What is still done while recording, and what for. */
 static const int kept[] = {
@@ -30,6 +33,22 @@ static const int kept[] = {
 };
 
 #define NR(a) (sizeof(a) / sizeof((a)[0]))
+
+const char *privilege_missing(void)
+{
+	struct __user_cap_header_struct hdr = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2] = {};
+	unsigned long long have;
+
+	if (syscall(SYS_capget, &hdr, data))
+		return NULL;
+	have = data[0].effective | (unsigned long long)data[1].effective << 32;
+	if (have >> CAP_SYS_ADMIN & 1) /* stands for both */
+		return NULL;
+	return !(have >> CAP_BPF & 1)	    ? "CAP_BPF"
+	       : !(have >> CAP_PERFMON & 1) ? "CAP_PERFMON"
+					    : NULL;
+}
 
 /*
  * A container that forks without end would otherwise get most of every CPU. Tasks of different
@@ -66,6 +85,8 @@ static void drop_capabilities(void)
 		log_warn("cannot read the own capabilities: %s", strerror(errno));
 		return;
 	}
+	if (!(data[CAP_BPF / 32].permitted & 1U << CAP_BPF % 32))
+		keep |= 1ULL << CAP_SYS_ADMIN; /* which then stands for it */
 	for (int i = 0; i < 2; i++) {
 		data[i].permitted &= keep >> 32 * i;
 		data[i].effective = data[i].permitted;

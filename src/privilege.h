@@ -5,6 +5,9 @@
 
 #include <stdbool.h>
 
+/* The name of a capability without which no program can be loaded and that is not there, or NULL. */
+const char *privilege_missing(void);
+
 /*
  * To be called once, when all programs are attached and the command of `run` has been forked (it
  * keeps what ebpfmon was started with). Raises the process's priority, so that who makes the records

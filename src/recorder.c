@@ -14,6 +14,8 @@
 #include "container/select.h"
 #include "log.h"
 #include "names.h"
+#include "output.h"
+#include "privilege.h"
 #include "recorder.h"
 #include "report/report.h"
 #include "sinks.h"
@@ -174,11 +176,23 @@ static int check_limits(const struct options *o)
 
 /* ---- containers ---- */
 
+/* Does the kernel side put new cgroups into its map by itself? */
+static bool adopts(const struct recorder *r)
+{
+	unsigned int nr;
+	const struct coverage *c = loader_coverage(r->loader, &nr);
+
+	for (unsigned int i = 0; i < nr; i++)
+		if (!strcmp(c[i].program, "container_cgroup_create"))
+			return c[i].active;
+	return false;
+}
+
 static void mark(void *arg, __u64 cgroup, __u32 flags)
 {
 	struct recorder *r = arg;
 
-	loader_mark(r->loader, cgroup, flags, clock_ns(CLOCK_BOOTTIME), !r->scanned);
+	loader_mark(r->loader, cgroup, flags, clock_ns(CLOCK_BOOTTIME), !r->scanned || !adopts(r));
 }
 
 static void decided(void *arg, struct container *c)
@@ -317,14 +331,9 @@ static enum format choose_format(const struct options *o)
 
 static int open_stream(const struct options *o)
 {
-	int fd;
-
 	if (!o->output || !strcmp(o->output, "-"))
 		return dup(STDOUT_FILENO);
-	fd = open(o->output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		log_error("cannot write %s: %s", o->output, strerror(errno));
-	return fd;
+	return output_create(o->output);
 }
 
 static struct sink *stream_sink(const struct options *o, enum format format)
@@ -377,8 +386,17 @@ static int open_sinks(struct recorder *r)
 
 static int check_host(void)
 {
+	const char *missing;
+
 	if (geteuid() != 0) {
 		log_error("ebpfmon must be run as root (sudo ebpfmon ...)");
+		return -EPERM;
+	}
+	missing = privilege_missing();
+	if (missing) {
+		log_error(
+			"loading BPF programs takes %s (or CAP_SYS_ADMIN), which whoever started ebpfmon took away",
+			missing);
 		return -EPERM;
 	}
 	if (access("/sys/kernel/btf/vmlinux", R_OK)) {

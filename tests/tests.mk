@@ -172,6 +172,10 @@ test-secrets: all $(TRIGGER) ## 1,000 containers in waves: no secret of one turn
 test-flood: all $(TRIGGER) ## a minute each of forks, opens, connections at the most: the account of loss is exact (root; 10 minutes)
 	$(Q)FLOOD_SECONDS=60 LIVE_RUN_TIMEOUT=600 python3 tests/live/run.py --ebpfmon ./$(EXE) -k '^flood'
 
+.PHONY: test-faults
+test-faults: all $(TRIGGER) ## the slow forms: every BPF program refused by itself, a million files (root; some minutes)
+	$(Q)FAULT_EACH=1 ATTACK_FILES=1000000 LIVE_RUN_TIMEOUT=600 python3 tests/live/run.py --ebpfmon ./$(EXE) -k '^(faults|attacks|safety)'
+
 .PHONY: bench-containers
 bench-containers: all $(TRIGGER) ## what a container costs, in time and memory; 2,000 of them, COUNT= (root; 3 minutes)
 	$(Q)python3 tests/bench/containers.py

@@ -21,11 +21,13 @@ import attribution	# noqa: E402
 import cases	# noqa: E402
 import engines	# noqa: E402
 import events	# noqa: E402
+import faults	# noqa: E402
 import flood	# noqa: E402
 import harness	# noqa: E402
 import identity	# noqa: E402
 import messages	# noqa: E402
 import refused	# noqa: E402
+import safety	# noqa: E402
 import swarm	# noqa: E402
 import truth	# noqa: E402
 from lib import Failure, Setup, SharedRecording, Skip, TOP	# noqa: E402
@@ -107,6 +109,8 @@ def all_tests(setup, args):
             swarm,
             flood,
             attacks,
+            faults,
+            safety,
             truth,
         )
         found += [t for m in modules for t in m.tests(setup, runtimes)]

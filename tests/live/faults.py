@@ -1,0 +1,274 @@
+# SPDX-License-Identifier: MIT
+"""Faults: what ebpfmon does when something around it fails. The table is docs/test/faults.md.
+
+FAULT_EACH=1 refuses every BPF program by itself, not only those of a subsystem together.
+"""
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+
+from attacks import MEMORY_MAX, peak
+from lib import (CONTAINERS, Failure, READY, RUN_TIMEOUT, Recording, Skip, TOP, check, parse_events, read_text, say,
+                 wait_until)
+
+# When a signal comes: while this is made, after ebpfmon is ready or not, so many seconds later, so many times.
+MOMENTS = (("json", False, 0.1, 1), ("jsonl", False, 0.3, 1), ("jsonl", True, 0.2, 1), ("json", True, 0.2, 1),
+           ("json", True, 0.4, 2))
+SUBSYSTEMS = ("process", "file", "ipc", "tcp", "capability", "paths", "syscall", "container")
+
+
+def run_command(setup, output, form, command, before=(), env=None):
+    """`ebpfmon run` of a command; what subprocess.run says."""
+    return subprocess.run([*before, setup.ebpfmon, "run", "-f", form, "-o", output, "--", *command],
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          timeout=RUN_TIMEOUT, check=False, env=dict(os.environ, **(env or {})))
+
+
+def whole(path, form):
+    """Fails unless the output is not there, or whole."""
+    if not os.path.exists(path):
+        return False
+    with open(path, "rb") as f:
+        data = f.read()
+    if form == "json":
+        json.loads(data)
+    else:
+        check(not data or data.endswith(b"\n"), "the last line is torn: %r" % data[-100:])
+        parse_events(path)
+    return True
+
+
+def signals(setup, sig):
+    """A signal at any moment, while it starts, records and writes: a report is whole or absent, lines are whole."""
+    work, seen = setup.subdir(setup.name()), {"json": 0, "jsonl": 0}
+    for turn, (form, ready, delay, times) in enumerate(MOMENTS):
+        path = os.path.join(work, "%d.%s" % (turn, form))
+        with open(path + ".stderr", "w") as stderr:
+            process = subprocess.Popen(
+                [setup.ebpfmon, "run", "-f", form, "-o", path, "--", setup.trigger, "flood", "open", "600"],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=stderr, start_new_session=True)
+        if ready:
+            wait_until(lambda p=path: READY in read_text(p + ".stderr"), 30, "ebpfmon to be ready")
+        time.sleep(delay)
+        for _ in range(times):
+            process.send_signal(sig)
+        process.wait(RUN_TIMEOUT)
+        if sig == signal.SIGKILL and form == "jsonl":
+            whole_lines(path)
+        else:
+            seen[form] += whole(path, form)
+    check(sig == signal.SIGKILL or all(seen.values()), "never was there an output: that proves nothing: %r" % seen)
+
+
+def whole_lines(path):
+    """After SIGKILL a write may have been cut by the kernel, but only at the end: all lines before it are whole."""
+    if os.path.exists(path):
+        with open(path, "rb") as f:
+            for line in f.read().split(b"\n")[:-1]:
+                json.loads(line)
+
+
+class SmallDisk:
+    """A tmpfs of 256 KiB."""
+
+    def __init__(self, setup):
+        self.path = setup.subdir(setup.name())
+
+    def __enter__(self):
+        say(["mount", "-t", "tmpfs", "-o", "size=256k", "small", self.path])
+        return self.path
+
+    def __exit__(self, *exc):
+        subprocess.run(["umount", "-l", self.path], check=True)
+
+
+def full_disk(setup, form):
+    """ENOSPC: the container is not disturbed, the status is 1 and says so, a report is absent, lines are whole."""
+    container = CONTAINERS["runc"](setup, ["/bin/trigger", "flood", "open", "1000"])
+    with SmallDisk(setup) as disk:
+        path = os.path.join(disk, "out")
+        if form == "report":
+            with open(os.path.join(disk, "filler"), "wb") as f:
+                f.write(b"x" * 250000)
+        with Recording(setup, ["-c", container.name], form=form, output=path) as recording, container:
+            os.set_blocking(recording.stderr.fileno(), True)
+            check(container.wait() == 0, container.errors())
+            code = recording.stop()
+            said = recording.said()
+        check(code == 1, "status %d: %s" % (code, said))
+        check("No space left" in said or "space" in said, "it does not say why: %s" % said)
+        if form == "report":
+            check(sorted(os.listdir(disk)) == ["filler", "out.stderr"], "left behind: %r" % os.listdir(disk))
+        else:
+            check(whole(path, "jsonl"), "no lines at all")
+
+
+def closed_pipe(setup):
+    """`| head`: it ends by itself, well, and the container goes on."""
+    container = CONTAINERS["runc"](setup, ["/bin/trigger", "flood", "open", "1500"])
+    with container:
+        container.wait_line(0)
+        process = subprocess.Popen([setup.ebpfmon, "-c", container.name, "-f", "jsonl"], stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE)
+        json.loads(process.stdout.readline())
+        process.stdout.close()
+        said = process.stderr.read().decode()
+        check(process.wait(RUN_TIMEOUT) == 0, said)
+        check(container.wait() == 0, container.errors())
+
+
+def slow_reader(setup):
+    """Nobody reads stdout: the container is not stalled, memory is bounded, and once somebody reads, what is not told is
+    counted as lost."""
+    container = CONTAINERS["runc"](setup, ["/bin/trigger", "flood", "open", "1500"])
+    err = os.path.join(setup.subdir(setup.name()), "stderr")
+    with open(err, "w") as stderr:
+        process = subprocess.Popen([setup.ebpfmon, "--wait", "-c", container.name, "-f", "jsonl", "--buffer", "64K"],
+                                   stdout=subprocess.PIPE, stderr=stderr, stdin=subprocess.DEVNULL)
+    recording = type("", (), {"process": process})
+    try:
+        wait_until(lambda: READY in read_text(err), 30, "ebpfmon to be ready: " + read_text(err))
+        begin = time.monotonic()
+        with container:
+            check(container.wait() == 0, container.errors())
+        lasted = time.monotonic() - begin
+        check(lasted < 30, "the container took %g s" % lasted)
+        check(peak(recording) < MEMORY_MAX, "%d MiB" % peak(recording))
+        told = sum(b'"event":"file.open"' in line and b'"phase":"run"' in line for line in read_then_end(process))
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+    lost = sum(map(int, re.findall(r"lost: (\d+) records of file\.open", read_text(err))))
+    made = container.account()["events"]["file.open"] + container.account()["workers"]
+    # who does not read decides nothing: what other containers did meanwhile is among what was lost
+    check(told and lost and told + lost >= made, "made %d, told %d, lost %d: %s" % (made, told, lost, read_text(err)))
+
+
+def read_then_end(process):
+    """Its lines, with SIGINT once reading has begun: all that was kept comes."""
+    first = process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    return [first] + process.stdout.readlines()
+
+
+def never_read(setup):
+    """Nobody ever reads stdout: SIGTERM ends it all the same, and it says what is missing."""
+    container = CONTAINERS["runc"](setup, ["/bin/trigger", "flood", "open", "500"])
+    err = os.path.join(setup.subdir(setup.name()), "stderr")
+    with open(err, "w") as stderr:
+        process = subprocess.Popen([setup.ebpfmon, "--wait", "-c", container.name, "-f", "jsonl", "--buffer", "64K"],
+                                   stdout=subprocess.PIPE, stderr=stderr, stdin=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: READY in read_text(err), 30, "ebpfmon to be ready: " + read_text(err))
+        with container:
+            check(container.wait() == 0, container.errors())
+        process.terminate()
+        check(process.wait(20) == 1, "status %d: %s" % (process.returncode, read_text(err)))
+    except subprocess.TimeoutExpired:
+        raise Failure("SIGTERM does not end it while nobody reads")
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def no_btf(setup):
+    """A kernel without BTF: it says so, and leaves nothing."""
+    path = os.path.join(setup.subdir(setup.name()), "r.json")
+    done = run_command(setup, path, "json", ["/bin/true"], before=[
+        "unshare", "-m", "sh", "-c", 'mount -t tmpfs none /sys/kernel/btf && exec "$@"', "sh"])
+    check(done.returncode == 125 and "BTF" in done.stderr, "status %d: %s" % (done.returncode, done.stderr))
+    check(not os.listdir(os.path.dirname(path)), "left behind")
+
+
+def capabilities(setup, without, works):
+    """Root without some capabilities: it records all the same, or names the one that is missing."""
+    if not shutil.which("setpriv"):
+        raise Skip("setpriv is not installed")
+    path = os.path.join(setup.subdir(setup.name()), "r.json")
+    words = ",".join("-" + w for w in without.split())
+    done = run_command(setup, path, "json", ["/bin/cat", "/etc/hostname"],
+                       before=["setpriv", "--bounding-set", words, "--inh-caps", "-all"])
+    if works:
+        check(done.returncode == 0, "status %d: %s" % (done.returncode, done.stderr))
+        with open(path, encoding="utf-8") as f:
+            report = json.load(f)
+        check(report["events"]["process.exec"]["count"] == 1 and report["syscalls"]["count"] > 20, "not all is there")
+    else:
+        check(done.returncode == 125 and "CAP_" in done.stderr, "status %d: %s" % (done.returncode, done.stderr))
+        check(not os.path.exists(path), "a report all the same")
+
+
+def refuser(setup):
+    """The library that refuses programs."""
+    cc = shutil.which("gcc") or shutil.which("clang")
+    if not cc:
+        raise Skip("no compiler")
+    library = os.path.join(setup.dir, "refuse.so")
+    if not os.path.exists(library):
+        say([cc, "-shared", "-fPIC", "-O1", "-o", library, os.path.join(TOP, "tests/faults/refuse.c"), "-ldl"])
+    return library
+
+
+def refused(setup, prefix):
+    """Programs that the kernel refuses are named with the reason, and never stop the rest."""
+    path = os.path.join(setup.subdir(setup.name()), "r.json")
+    done = run_command(setup, path, "json", ["/bin/cat", "/etc/hostname"],
+                       env={"LD_PRELOAD": refuser(setup), "REFUSE_PROGRAMS": prefix})
+    if done.returncode == 125 and prefix.startswith("syscall_"):	# nothing could be told without it
+        check("cannot" in done.stderr, done.stderr)
+        return
+    check(done.returncode == 0, "status %d: %s" % (done.returncode, done.stderr))
+    with open(path, encoding="utf-8") as f:
+        report = json.load(f)
+    rows = [c for c in report["coverage"] if c["program"].startswith(prefix)]
+    check(rows and not any(c["active"] for c in rows), "not all refused: %r" % [c for c in rows if c["active"]])
+    check(all(c["reason"] for c in rows), "without a reason: %r" % rows)
+    others = [c for c in report["coverage"] if not c["program"].startswith(prefix)]
+    check(sum(c["active"] for c in others) > 20, "the rest did not go on")
+    # without process.exec nobody sees where the set-up ends
+    calls = report["syscalls"]["count"] + report["setup"]["syscalls"]["count"]
+    check(calls > 20, "calls: %d" % calls)
+
+
+def programs(setup):
+    """The names of all programs, by doctor."""
+    found = json.loads(subprocess.run([setup.ebpfmon, "doctor", "-f", "json"], stdout=subprocess.PIPE,
+                                      check=False).stdout)
+    return sorted({p["program"] for p in found["programs"]})
+
+
+def each_refused(setup):
+    """Every program by itself."""
+    if not os.environ.get("FAULT_EACH"):
+        raise Skip("make test-faults refuses every program by itself")
+    for name in programs(setup):
+        refused(setup, name)
+
+
+CASES = {
+    "signal.SIGINT": lambda s: signals(s, signal.SIGINT), "signal.SIGTERM": lambda s: signals(s, signal.SIGTERM),
+    "signal.SIGHUP": lambda s: signals(s, signal.SIGHUP), "signal.SIGKILL": lambda s: signals(s, signal.SIGKILL),
+    "full_disk.jsonl": lambda s: full_disk(s, "jsonl"), "full_disk.report": lambda s: full_disk(s, "report"),
+    "closed_pipe": closed_pipe, "slow_reader": slow_reader, "never_read": never_read, "no_btf": no_btf,
+    "without.bpf_perfmon": lambda s: capabilities(s, "bpf perfmon", True),
+    "without.sys_resource": lambda s: capabilities(s, "sys_resource", True),
+    "without.sys_admin": lambda s: capabilities(s, "sys_admin", True),
+    "without.bpf_sys_admin": lambda s: capabilities(s, "bpf sys_admin", False),
+    "without.perfmon_sys_admin": lambda s: capabilities(s, "perfmon sys_admin", False),
+    "refused.each": each_refused,
+}
+CASES.update({"refused." + p: lambda s, p=p: refused(s, p + "_") for p in SUBSYSTEMS})
+
+
+def tests(setup, runtimes):
+    """(name, function)"""
+    if "runc" in runtimes:
+        for name, function in CASES.items():
+            yield "faults." + name, lambda f=function: f(setup)
