@@ -12,7 +12,8 @@ import subprocess
 import time
 
 from attacks import MEMORY_MAX, peak
-from lib import (CONTAINERS, Failure, READY, RUN_TIMEOUT, Recording, Skip, TOP, check, parse_events, read_text, say,
+from refused import doctor, refusing
+from lib import (CONTAINERS, Failure, READY, RUN_TIMEOUT, Recording, Skip, check, parse_events, read_text, say,
                  wait_until)
 
 # When a signal comes: while this is made, after ebpfmon is ready or not, so many seconds later, so many times.
@@ -205,51 +206,36 @@ def capabilities(setup, without, works):
         check(not os.path.exists(path), "a report all the same")
 
 
-def refuser(setup):
-    """The library that refuses programs."""
-    cc = shutil.which("gcc") or shutil.which("clang")
-    if not cc:
-        raise Skip("no compiler")
-    library = os.path.join(setup.dir, "refuse.so")
-    if not os.path.exists(library):
-        say([cc, "-shared", "-fPIC", "-O1", "-o", library, os.path.join(TOP, "tests/faults/refuse.c"), "-ldl"])
-    return library
-
-
-def refused(setup, prefix):
+def refused(setup, names):
     """Programs that the kernel refuses are named with the reason, and never stop the rest."""
     path = os.path.join(setup.subdir(setup.name()), "r.json")
-    done = run_command(setup, path, "json", ["/bin/cat", "/etc/hostname"],
-                       env={"LD_PRELOAD": refuser(setup), "REFUSE_PROGRAMS": prefix})
-    if done.returncode == 125 and prefix.startswith("syscall_"):	# nothing could be told without it
+    done = run_command(setup, path, "json", ["/bin/cat", "/etc/hostname"], before=refusing(setup, *names))
+    if done.returncode == 125 and "syscall_exit" in names:	# nothing could be told without it
         check("cannot" in done.stderr, done.stderr)
         return
-    check(done.returncode == 0, "status %d: %s" % (done.returncode, done.stderr))
+    check(done.returncode == 0, "without %r: status %d: %s" % (names, done.returncode, done.stderr))
     with open(path, encoding="utf-8") as f:
         report = json.load(f)
-    rows = [c for c in report["coverage"] if c["program"].startswith(prefix)]
-    check(rows and not any(c["active"] for c in rows), "not all refused: %r" % [c for c in rows if c["active"]])
+    rows = [c for c in report["coverage"] if c["program"] in names]
+    check(len(rows) == len(names) and not any(c["active"] for c in rows), "not all refused: %r" % rows)
     check(all(c["reason"] for c in rows), "without a reason: %r" % rows)
-    others = [c for c in report["coverage"] if not c["program"].startswith(prefix)]
-    check(sum(c["active"] for c in others) > 20, "the rest did not go on")
+    check(sum(c["active"] for c in report["coverage"]) > 20, "the rest did not go on")
     # without process.exec nobody sees where the set-up ends
     calls = report["syscalls"]["count"] + report["setup"]["syscalls"]["count"]
     check(calls > 20, "calls: %d" % calls)
 
 
-def programs(setup):
-    """The names of all programs, by doctor."""
-    found = json.loads(subprocess.run([setup.ebpfmon, "doctor", "-f", "json"], stdout=subprocess.PIPE,
-                                      check=False).stdout)
-    return sorted({p["program"] for p in found["programs"]})
+def refused_subsystem(setup, subsystem):
+    """All programs of a subsystem."""
+    refused(setup, [p for p in doctor(setup) if p.startswith(subsystem + "_")])
 
 
 def each_refused(setup):
     """Every program by itself."""
     if not os.environ.get("FAULT_EACH"):
         raise Skip("make test-faults refuses every program by itself")
-    for name in programs(setup):
-        refused(setup, name)
+    for name in doctor(setup):
+        refused(setup, [name])
 
 
 CASES = {
@@ -264,7 +250,7 @@ CASES = {
     "without.perfmon_sys_admin": lambda s: capabilities(s, "perfmon sys_admin", False),
     "refused.each": each_refused,
 }
-CASES.update({"refused." + p: lambda s, p=p: refused(s, p + "_") for p in SUBSYSTEMS})
+CASES.update({"refused." + p: lambda s, p=p: refused_subsystem(s, p) for p in SUBSYSTEMS})
 
 
 def tests(setup, runtimes):
