@@ -151,12 +151,12 @@ void advice_docker(FILE *out, const struct advice *a, const struct advice_form *
 	free(w.places);
 }
 
-/* ---- YAML: strings are quoted as in JSON, which YAML reads as well ---- */
+/* ---- YAML ---- */
 
 static void yaml_string(FILE *out, const char *before, const char *s)
 {
 	fputs(before, out);
-	advice_quote(out, s);
+	advice_yaml(out, s);
 	fputc('\n', out);
 }
 
@@ -211,7 +211,7 @@ static void compose_volumes(FILE *out, const struct whole *w)
 		fprintf(out, "%s  ", any ? "" : "volumes:\n");
 		any = true;
 		volume_name(name, sizeof(name), w, &w->places->v[i]);
-		advice_quote(out, name);
+		advice_yaml(out, name);
 		fprintf(out, ": {}\n");
 	}
 }

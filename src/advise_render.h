@@ -39,8 +39,9 @@ void advice_kubernetes(FILE *out, const struct advice *a, const struct advice_fo
 /* A profile as apparmor_parser(8) reads it. */
 void advice_apparmor(FILE *out, const struct advice *a, const struct advice_form *f);
 
-/* A string of a report in double quotes, as both JSON and YAML read it; ASCII only. */
+/* A string of a report in double quotes, for JSON and for YAML; ASCII only. */
 void advice_quote(FILE *out, const char *s);
+void advice_yaml(FILE *out, const char *s);
 /* The same as one word of bash. */
 void advice_shell(FILE *out, const char *s);
 /* The same for people: what is not printable ASCII, and '\', as \xNN. */

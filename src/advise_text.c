@@ -23,8 +23,8 @@ static unsigned int next_point(const char **s)
 	return c;
 }
 
-/* Beyond the 16 bits of \u, JSON wants surrogates, which YAML reads as well. */
-void advice_quote(FILE *out, const char *s)
+/* Beyond the 16 bits of \u, JSON has surrogates, and YAML \U. */
+static void quote(FILE *out, const char *s, bool yaml)
 {
 	fputc('"', out);
 	while (*s) {
@@ -36,11 +36,23 @@ void advice_quote(FILE *out, const char *s)
 			fputc((int)c, out);
 		else if (c < 0x10000)
 			fprintf(out, "\\u%04x", c);
+		else if (yaml)
+			fprintf(out, "\\U%08x", c);
 		else
 			fprintf(out, "\\u%04x\\u%04x", 0xd800 + ((c - 0x10000) >> 10 & 0x3ff),
 				0xdc00 + ((c - 0x10000) & 0x3ff));
 	}
 	fputc('"', out);
+}
+
+void advice_quote(FILE *out, const char *s)
+{
+	quote(out, s, false);
+}
+
+void advice_yaml(FILE *out, const char *s)
+{
+	quote(out, s, true);
 }
 
 void advice_shell(FILE *out, const char *s)

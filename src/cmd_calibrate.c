@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -148,6 +149,10 @@ static void start_all(const struct calibration *c)
 				    "--bundle", bundle,	  id,	 NULL};
 	int out, status;
 
+	/* the recorder's handlers are not for us */
+	signal(SIGINT, SIG_DFL);
+	signal(SIGTERM, SIG_DFL);
+	signal(SIGHUP, SIG_DFL);
 	snprintf(state, sizeof(state), "%s/state", c->dir);
 	snprintf(path, sizeof(path), "%s/said", c->dir);
 	out = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
@@ -212,6 +217,7 @@ static int record(const struct calibration *c)
 	if (pid > 0) { /* a signal ended the recording: our starts end with it */
 		kill(pid, SIGTERM);
 		waitpid(pid, NULL, 0);
+		log_error("calibrate: interrupted; nothing is kept");
 		return -EINTR;
 	}
 	if (status)
