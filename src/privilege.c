@@ -170,6 +170,9 @@ static const char *const calls[] = {
 	"write",
 	"writev",
 	"name_to_handle_at",
+	"sync_file_range",
+	"sync_file_range2",
+	"fdatasync",
 	"sched_getscheduler",
 };
 
