@@ -1,18 +1,20 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Installs the Debian packages that are missing. deps.sh build|test|bench|vm (each includes build, bench and vm
-# also test); deps.sh arm64: what CROSS=aarch64-linux-gnu- needs on an amd64 machine, and what tests/vm/arm64.sh does.
+# Installs the Debian packages that are missing. deps.sh build|test|bench|vm|verify (each includes build, the last
+# three also test); deps.sh arm64: what CROSS=aarch64-linux-gnu- needs on an amd64 machine, and what tests/vm/arm64.sh does.
 set -euo pipefail
 
 build=(gcc make libc6-dev linux-libc-dev clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev libcjson-dev
 	libseccomp-dev uthash-dev)
 test=("${build[@]}" libcmocka-dev libclang-rt-dev python3 python3-jsonschema python3-yaml apparmor strace jq runc docker.io
 	busybox-static iproute2 perl sqlite3 git redis-server redis-tools nginx-light apache2-utils
-	openssl tar findutils shellcheck clang-format clang-tidy cppcheck codespell)
+	openssl tar findutils libc6-dev-i386 lib32gcc-12-dev shellcheck clang-format clang-tidy cppcheck codespell)
 # shellcheck disable=SC2034 # read by name, in main()
 bench=("${test[@]}" bpftrace libbpf-tools linux-perf)
 # shellcheck disable=SC2034
 vm=("${test[@]}" qemu-system-x86 mmdebstrap e2fsprogs cpio xz-utils zstd lz4 kmod)
+# shellcheck disable=SC2034
+verify=("${test[@]}" memcached postgresql golang-go curl)
 
 # shellcheck disable=SC2034
 arm64=("${build[@]}" gcc-aarch64-linux-gnu libc6-dev:arm64 linux-libc-dev:arm64 libbpf-dev:arm64 libelf-dev:arm64
@@ -56,9 +58,9 @@ main() {
 }
 
 case "${1:-}" in
-build | test | bench | vm | arm64) main "$1" ;;
+build | test | bench | vm | verify | arm64) main "$1" ;;
 *)
-	echo "usage: deps.sh build|test|bench|vm|arm64" >&2
+	echo "usage: deps.sh build|test|bench|vm|verify|arm64" >&2
 	exit 2
 	;;
 esac

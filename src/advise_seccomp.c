@@ -207,7 +207,12 @@ void advice_seccomp(FILE *out, const struct advice *a, const struct advice_form 
 
 void advice_recording_profile(FILE *out)
 {
-	fprintf(out, "{\"defaultAction\": \"SCMP_ACT_ALLOW\", \"syscalls\": []}\n");
+	/* an ABI that is left out kills, whatever the default action */
+	fprintf(out, "{\"defaultAction\": \"SCMP_ACT_ALLOW\", \"architectures\": [");
+	for (size_t i = 0; i < sizeof(archs) / sizeof(archs[0]); i++)
+		if (!i || strcmp(archs[i], archs[0]) != 0)
+			fprintf(out, "%s\"%s\"", i ? ", " : "", archs[i]);
+	fprintf(out, "], \"syscalls\": []}\n");
 }
 
 /* ---- why ---- */

@@ -144,6 +144,15 @@ suite_core() {
 	check programs.py tests/vm/programs_test.py
 }
 
+# workloads under their own advice: some of those that `make verify` takes
+suite_verify() {
+	if [ "$(id -u)" != 0 ]; then
+		skip verify "it needs root"
+		return
+	fi
+	summed verify python3 tests/verify/verify.py --quick --table "$logs/verify.table"
+}
+
 # Kernels as KERNEL= takes them: NAME[/arm64][/v1|/hybrid], cgroup v2 if nothing else is said; the longest first.
 vm_all='6.12 6.1 6.1/v1 6.1/hybrid 5.10 7.3 6.1/arm64 5.10/arm64 6.12/arm64 7.3/arm64 5.10-rt 6.1-rt 6.16 6.18 7.2'
 vm_ci='6.1 6.1/arm64 6.1/v1 6.1/hybrid 5.10 6.12 7.3'

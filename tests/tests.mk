@@ -87,7 +87,7 @@ $(BENCHES): $(BUILD)/%: %.c $(LIBRARY)
 test: ## install what is missing, run every test (root; some minutes)
 	$(Q)deploy/deps.sh test
 	$(Q)$(MAKE) --no-print-directory all tests
-	$(Q)tests/run.sh unit lint fuzz live install
+	$(Q)tests/run.sh unit lint fuzz live verify install
 
 .PHONY: tests
 tests: $(UNIT_TESTS) $(FUZZERS) $(TRIGGER) $(REFUSE)
@@ -108,6 +108,15 @@ test-install: all ## what is installed, and that an ordinary user can build it (
 check-core: $(CORE) ## every CO-RE relocation and tracepoint against every kernel's BTF, none booted (seconds after download)
 	$(Q)deploy/deps.sh vm
 	$(Q)BUILD=$(BUILD) tests/run.sh core
+
+.PHONY: verify
+verify: all ## twelve workloads under their advice, each entry left out in turn (root; half an hour); VERIFY_ONLY=PATTERN
+	$(Q)deploy/deps.sh verify
+	$(Q)$(PYTHON) tests/verify/verify.py --runs 3 --ablate -k '$(VERIFY_ONLY)'
+
+.PHONY: verify-starts
+verify-starts: all ## 1,000 starts of a trivial container under its profile, with and without no_new_privs (root); STARTS=
+	$(Q)$(PYTHON) tests/verify/starts.py
 
 # what runs in virtual machines: for arm64 only where that is asked for
 VM_KERNELS := $(KERNEL)

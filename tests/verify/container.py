@@ -1,0 +1,106 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""usage: container.py RUNTIME WORKLOAD BUNDLE NAME STATE
+
+Runs a workload's container to its end, does to it what workloads.py says, and prints what came of it.
+It is the command that `ebpfmon recommend --verify` repeats: its output is the oracle.
+"""
+import os
+import shutil
+import subprocess
+import sys
+import time
+
+from workloads import WORKLOADS
+
+TIMEOUT = int(os.environ.get("VERIFY_TIMEOUT", "30"))	# seconds for one question, and to start
+
+
+def out(text):
+    """Bytes, at once."""
+    sys.stdout.buffer.write(text)
+    sys.stdout.flush()
+
+
+class Container:
+    """One start of a bundle."""
+
+    def __init__(self, runtime, bundle, name):
+        self.runtime, self.name = runtime, name
+        subprocess.run([runtime, "delete", "-f", name], check=False, capture_output=True)
+        self.process = subprocess.Popen([runtime, "run", "-b", bundle, name], stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.PIPE)
+
+    def do(self, *words):
+        """One command of the runtime's; its output and whether it went well are part of the oracle."""
+        done = subprocess.run([self.runtime, *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=TIMEOUT,
+                              check=False)
+        out(b"%s: %d %s\n" % (words[0].encode(), done.returncode, done.stdout))
+
+    def end(self):
+        """Its output; the exit status."""
+        text = self.process.communicate(timeout=TIMEOUT)[0]
+        out(text)
+        return self.process.returncode
+
+
+def answer(workload, state):
+    """What the server says to all questions. A client may be there before the server listens."""
+    for argv in workload.ask:
+        done = subprocess.run([w.replace("{state}", state) for w in argv], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, timeout=TIMEOUT, check=False)
+        out(b"%d %s\n" % (done.returncode, done.stdout))
+
+
+def ready(workload, container, state):
+    """The first question gets an answer, or the container ends."""
+    end = time.monotonic() + TIMEOUT
+    while container.process.poll() is None and time.monotonic() < end:
+        if any(os.path.exists("%s/%s" % (state, s)) for s in ("sock", ".s.PGSQL.5432")):
+            probe = [w.replace("{state}", state) for w in workload.ask[-1 if "psql" in workload.ask[-1] else 0]]
+            if subprocess.run(probe, stdin=subprocess.DEVNULL, check=False, capture_output=True,
+                              timeout=TIMEOUT).returncode == 0:
+                return
+        time.sleep(0.05)
+
+
+def serve(workload, container, state):
+    """Questions, and between them what seldom happens."""
+    name = container.name
+    ready(workload, container, state)
+    answer(workload, state)
+    if os.environ.get("VERIFY_PAUSE"):
+        container.do("pause", name)
+        container.do("resume", name)
+        answer(workload, state)
+    container.do("kill", name, "STOP")
+    time.sleep(0.1)
+    container.do("kill", name, "CONT")
+    container.do("exec", name, "/bin/busybox", "echo", "in it")
+    if workload.reload:
+        container.do("kill", name, workload.reload)
+        time.sleep(0.3)
+    answer(workload, state)
+    container.do("kill", name, "TERM")
+
+
+def main():
+    runtime, name, bundle, cid, state = sys.argv[1:]
+    workload = WORKLOADS[name]
+    shutil.rmtree(state + "/appendonlydir", ignore_errors=True)
+    for left in ("sock", "nginx.pid"):
+        if os.path.exists("%s/%s" % (state, left)):
+            os.unlink("%s/%s" % (state, left))
+    container = Container(runtime, bundle, cid)
+    try:
+        if workload.ask:
+            serve(workload, container, state)
+        status = container.end()
+    finally:
+        container.process.kill()
+        subprocess.run([runtime, "delete", "-f", cid], check=False, capture_output=True)
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()
