@@ -69,10 +69,9 @@ def serve(workload, container, state):
     name = container.name
     ready(workload, container, state)
     answer(workload, state)
-    if os.environ.get("VERIFY_PAUSE"):
-        container.do("pause", name)
-        container.do("resume", name)
-        answer(workload, state)
+    container.do("pause", name)
+    container.do("resume", name)
+    answer(workload, state)
     container.do("kill", name, "STOP")
     time.sleep(0.1)
     container.do("kill", name, "CONT")
