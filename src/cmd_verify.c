@@ -14,7 +14,7 @@
 struct request {
 	struct verify v;
 	const char *profile, *runtime;
-	bool ablate, json;
+	bool ablate, args, json;
 	int reports; /* the first of them in argv */
 };
 
@@ -29,6 +29,7 @@ static const char usage[] =
 	"  --ignore REGEX     what matches is no difference (extended regular expression); repeatable\n"
 	"  --ablate           also leave out each entry in turn: which of them are needed? Takes long\n"
 	"  --for RUNTIME      docker, podman, runc or crun: with the base set of that one alone\n"
+	"  --args             calls narrowed by their arguments, as `recommend seccomp --args` does\n"
 	"  --profile FILE     this seccomp profile instead of the advised one\n"
 	"  --new-privileges   without no-new-privileges: for programs that gain them (sudo, su)\n"
 	"  --json             the findings as a JSON document\n"
@@ -40,6 +41,7 @@ enum {
 	OPT_TIMEOUT,
 	OPT_IGNORE,
 	OPT_ABLATE,
+	OPT_ARGS,
 	OPT_FOR,
 	OPT_PROFILE,
 	OPT_NEW,
@@ -52,6 +54,7 @@ static const struct option options[] = {
 	{"timeout", required_argument, NULL, OPT_TIMEOUT},
 	{"ignore", required_argument, NULL, OPT_IGNORE},
 	{"ablate", no_argument, NULL, OPT_ABLATE},
+	{"args", no_argument, NULL, OPT_ARGS},
 	{"for", required_argument, NULL, OPT_FOR},
 	{"profile", required_argument, NULL, OPT_PROFILE},
 	{"new-privileges", no_argument, NULL, OPT_NEW},
@@ -108,6 +111,7 @@ static int take_option(struct request *r, int option)
 	case OPT_TIMEOUT: return number(optarg, 1, &r->v.replay.timeout);
 	case OPT_IGNORE: return ignore(&r->v.replay, optarg);
 	case OPT_ABLATE: r->ablate = true; return 0;
+	case OPT_ARGS: r->args = true; return 0;
 	case OPT_FOR: return base_runtime(r, optarg);
 	case OPT_PROFILE: r->profile = optarg; return 0;
 	case OPT_NEW: r->v.apply.new_privileges = true; return 0;
@@ -142,7 +146,7 @@ static cJSON *from_advice(const struct advice *a, const struct request *r, bool 
 	char *text = NULL;
 	size_t len;
 	FILE *f = open_memstream(&text, &len);
-	struct advice_form form = {.base = {.runtime = r->runtime}};
+	struct advice_form form = {.base = {.runtime = r->runtime}, .args = r->args};
 	cJSON *doc;
 
 	if (!f)
@@ -255,7 +259,7 @@ static void print_negative(const cJSON *gate)
 		if (cJSON_IsTrue(at(o, "allowed")))
 			printf("    %s is allowed%s\n", text(o, "name"),
 			       cJSON_IsTrue(at(o, "recorded")) ? ": it was recorded"
-							       : " and was never used");
+							       : " and was never used (--args?)");
 	}
 }
 

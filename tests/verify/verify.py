@@ -106,7 +106,7 @@ def verify(name, work, options):
     reports = ["%s/report-%d.json" % (work, i) for i in range(RECORDINGS)]
     for report in reports:
         record(command(where), cid, report)
-    done = subprocess.run(["./ebpfmon", "recommend", "--verify", "--json", "--for", RUNTIME, "--runs", str(options.runs),
+    done = subprocess.run(["./ebpfmon", "recommend", "--verify", "--json", "--args", "--for", RUNTIME, "--runs", str(options.runs),
                            *(["--ablate"] if options.ablate else []), "--bundle", where, *reports, "--", *command("{}")],
                           stdin=subprocess.DEVNULL, capture_output=True, check=False,
                           # what was left out may leave a server silent: no reason to wait long, each time
