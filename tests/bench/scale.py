@@ -22,7 +22,7 @@ class Many(watchers.Ebpfmon):
     name = "many"
 
     def select(self):
-        return ["-c", self.bench.prefix + "*"]
+        return ["-c", self.bench.prefix + "*", "--wait"]
 
 
 class Files(watchers.Ebpfmon):

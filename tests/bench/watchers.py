@@ -148,7 +148,7 @@ class Ebpfmon(Watcher):
 
     def select(self):
         """The options that select what is watched."""
-        return ["-c", self.target()]
+        return ["-c", self.target(), "--wait"]  # nobody is in it yet
 
     def start(self):
         begin = time.monotonic()
