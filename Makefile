@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# `make help` lists the targets. Settings: V=1 shows commands, CC=, CLANG=, LIBBPF_DIR=, SANITIZE=1,
+# `make help` lists the targets. Settings: V=1 shows commands, CC=, CLANG=, LIBBPF_DIR=, SANITIZE=1, COVERAGE=1,
 # CROSS=aarch64-linux-gnu- builds for arm64.
 
 VERSION := $(shell cat VERSION)
@@ -34,11 +34,15 @@ HARDEN   := -fPIE -fstack-protector-strong -fstack-clash-protection -D_FORTIFY_S
 HARDEN   += $(if $(filter x86,$(ARCH)),-fcf-protection,-mbranch-protection=standard)
 CFLAGS   ?= -O2 -g
 ALL_CFLAGS := -std=gnu11 $(CFLAGS) $(WARN) $(WERROR) -D_GNU_SOURCE -DEBPFMON_VERSION='"$(VERSION)"' $(INCLUDES)
-LDLIBS   := $(LIBBPF_LIBS) -lelf -lz -lcjson $(SECCOMP_LIBS)
+LDLIBS   := $(LIBBPF_LIBS) -lelf -lz -lcjson -lm $(SECCOMP_LIBS)
 ifdef SANITIZE
 BUILD := build/sanitize
 ALL_CFLAGS += -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 ALL_LDFLAGS := $(LDFLAGS) -fsanitize=address,undefined
+else ifdef COVERAGE
+BUILD := build/coverage
+ALL_CFLAGS += -O0 --coverage -fprofile-abs-path
+ALL_LDFLAGS := $(LDFLAGS) --coverage
 else
 ALL_CFLAGS += $(HARDEN)
 ALL_LDFLAGS := $(LDFLAGS) -pie -Wl,-z,relro,-z,now
@@ -54,7 +58,7 @@ OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
 # all that a unit test links: everything but main() and what talks to the kernel
 LIBRARY := $(filter-out $(addprefix $(BUILD)/src/,main.o loader.o source.o recorder.o bpf_objects.o cmd_%.o),$(OBJECTS))
 
-EXE := $(if $(SANITIZE),$(BUILD)/,)ebpfmon
+EXE := $(if $(SANITIZE)$(COVERAGE),$(BUILD)/,)ebpfmon
 
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -7,7 +7,7 @@ set -euo pipefail
 build=(gcc make libc6-dev linux-libc-dev clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev libcjson-dev
 	libseccomp-dev uthash-dev)
 test=("${build[@]}" libcmocka-dev libclang-rt-dev python3 python3-jsonschema python3-yaml apparmor strace jq runc docker.io
-	busybox-static iproute2 perl sqlite3 git redis-server redis-tools nginx-light apache2-utils
+	gcovr busybox-static iproute2 perl sqlite3 git redis-server redis-tools nginx-light apache2-utils
 	openssl tar findutils libc6-dev-i386 lib32gcc-12-dev shellcheck clang-format clang-tidy cppcheck codespell)
 # shellcheck disable=SC2034 # read by name, in main()
 bench=("${test[@]}" bpftrace libbpf-tools linux-perf)

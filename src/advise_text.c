@@ -4,22 +4,17 @@
 #include <stdio.h>
 #include <string.h>
 #include "advise_render.h"
+#include "utf8.h"
 
 /* The code point at *@s, which is moved behind it; what is no UTF-8 is taken as bytes. */
 static unsigned int next_point(const char **s)
 {
-	const unsigned char *p = (const unsigned char *)*s;
-	unsigned int n = *p >= 0xf0 ? 3 : *p >= 0xe0 ? 2 : *p >= 0xc0 ? 1 : 0;
-	unsigned int c = n ? *p & (0x3fu >> n) : *p;
+	__u32 c;
+	size_t n = utf8_decode(*s, strnlen(*s, 4), &c);
 
-	for (unsigned int i = 1; i <= n; i++) {
-		if ((p[i] & 0xc0) != 0x80) {
-			++*s;
-			return *p;
-		}
-		c = c << 6 | (p[i] & 0x3f);
-	}
-	*s += n + 1;
+	if (!n)
+		return (unsigned char)*(*s)++;
+	*s += n;
 	return c;
 }
 

@@ -322,7 +322,7 @@ int options_parse(struct options *o, enum option_commands command, int argc, cha
 	longs[n++] = (struct option){"help", no_argument, NULL, 'h'};
 	longs[n] = (struct option){};
 	opterr = 0;
-	optind = 1;
+	optind = 0; /* begin anew, whatever a call before has left (getopt(3), NOTES) */
 	while ((c = getopt_long(argc, argv, shorts + (command != OPT_RUN), longs, &at)) != -1) {
 		int row = c - 256, err;
 

@@ -637,7 +637,8 @@ void pipeline_feed(struct pipeline *p, const void *data, size_t len)
 {
 	struct ev_hdr *hdr = (struct ev_hdr *)p->scratch;
 	struct container *c;
-	__u64 cgroup;
+	__u64 cgroup, time;
+	bool removed;
 
 	p->nr_records++;
 	if (len > EV_MAX_LEN || record_check(data, len)) {
@@ -649,12 +650,15 @@ void pipeline_feed(struct pipeline *p, const void *data, size_t len)
 	if (event_descs[hdr->type].sub == EVS_process ||
 	    event_descs[hdr->type].sub == EVS_container)
 		p->epoch++; /* the tables learn from it */
+	/* what is kept of a container passes through the scratch as well, once it is decided */
+	removed = hdr->type == EV_container_cgroup_remove;
+	time = hdr->time;
 	cgroup_event(p, hdr);
 	cgroup = hdr->cgroup;
 	if (hdr->type ==
 	    EV_container_cgroup_create) /* by the runtime, from outside: it is the container's all the same */
 		cgroup = ((struct ev_container_cgroup_create *)hdr)->id;
-	else if (hdr->type == EV_container_cgroup_remove)
+	else if (removed)
 		cgroup = ((struct ev_container_cgroup_remove *)hdr)->id;
 	c = container_table_find(p->containers, cgroup);
 	if (!c) {
@@ -677,8 +681,8 @@ void pipeline_feed(struct pipeline *p, const void *data, size_t len)
 		backlog_add(p, c, hdr);
 	else if (c->state == CT_WATCHED)
 		dispatch(p, c, hdr);
-	if (((const struct ev_hdr *)data)->type == EV_container_cgroup_remove)
-		container_table_remove(p->containers, cgroup, ((const struct ev_hdr *)data)->time);
+	if (removed)
+		container_table_remove(p->containers, cgroup, time);
 }
 
 void pipeline_flush(struct pipeline *p)

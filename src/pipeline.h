@@ -55,7 +55,7 @@ struct pipeline {
 int pipeline_init(struct pipeline *p);
 void pipeline_exit(struct pipeline *p);
 
-/* One record as it came from the kernel. Never fails: what is wrong is counted. */
+/* One record as it came from the kernel, at any address. Never fails: what is wrong is counted. */
 void pipeline_feed(struct pipeline *p, const void *data, size_t len);
 /*
  * What was there before comes twice: first, with p->learning set, the tables learn from it; this

@@ -5,40 +5,10 @@
 #include <time.h>
 #include "names.h"
 #include "sysargs.h"
+#include "utf8.h"
 #include "value.h"
 
 /* ---- bytes ---- */
-
-/* Length of the valid UTF-8 sequence at @s (RFC 3629), or 0; *cp gets the code point. */
-static size_t utf8(const unsigned char *s, size_t len, __u32 *cp)
-{
-	static const struct {
-		unsigned char mask, lead;
-		__u32 least;
-	} forms[] = {
-		{0x80, 0x00, 0},
-		{0xe0, 0xc0, 0x80},
-		{0xf0, 0xe0, 0x800},
-		{0xf8, 0xf0, 0x10000},
-	};
-
-	for (size_t n = 0; n < 4; n++) {
-		if ((s[0] & forms[n].mask) != forms[n].lead)
-			continue;
-		if (n >= len)
-			return 0;
-		*cp = s[0] & ~forms[n].mask;
-		for (size_t i = 1; i <= n; i++) {
-			if ((s[i] & 0xc0) != 0x80)
-				return 0;
-			*cp = *cp << 6 | (s[i] & 0x3f);
-		}
-		if (*cp < forms[n].least || *cp > 0x10ffff || (*cp >= 0xd800 && *cp < 0xe000))
-			return 0;
-		return n + 1;
-	}
-	return 0;
-}
 
 /* Bytes that stand for themselves everywhere. */
 static const bool plain[256] = {
@@ -93,7 +63,7 @@ static void put_bytes(struct buf *b, const char *str, size_t len, bool quotes)
 			i = run;
 			continue;
 		}
-		n = utf8(s + i, len - i, &cp);
+		n = utf8_decode(s + i, len - i, &cp);
 		if (!n) {
 			escape(b, 0xf700 + s[i++]);
 			continue;
@@ -134,7 +104,7 @@ static enum quoting quoting(const unsigned char *s, size_t len)
 	for (size_t i = 0, n; i < len; i += n) {
 		__u32 cp = 0;
 
-		n = utf8(s + i, len - i, &cp);
+		n = utf8_decode(s + i, len - i, &cp);
 		if (!n || hostile(cp))
 			return QUOTE_DOLLAR;
 		if (cp >= 0x80 || !cp ||
@@ -151,7 +121,7 @@ static void dollar_quoted(struct buf *b, const unsigned char *s, size_t len)
 	for (size_t i = 0, n; i < len; i += n) {
 		__u32 cp = 0;
 
-		n = utf8(s + i, len - i, &cp);
+		n = utf8_decode(s + i, len - i, &cp);
 		if (n && (cp == '\'' || cp == '\\')) {
 			buf_char(b, '\\');
 			buf_char(b, (char)cp);

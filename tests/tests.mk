@@ -4,20 +4,35 @@
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 FUZZERS    := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 TRIGGER    := $(BUILD)/tests/trigger
+# an exit status of its own: no test takes a sanitizer's report for the failure that it wants
+comma := ,
+SANITIZER_ENV := $(if $(SANITIZE),ASAN_OPTIONS=exitcode=99 UBSAN_OPTIONS=exitcode=99:print_stacktrace=1)
 
 $(BUILD)/tests/unit/%: tests/unit/%.c $(LIBRARY)
 	$(call say,TEST,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -Wno-write-strings -Wno-discarded-qualifiers -MMD -MP -MF $@.d $(ALL_LDFLAGS) -o $@ $< $(LIBRARY) -lcmocka $(LDLIBS)
 
-# clang's libFuzzer, with what it fuzzes built the same way
-$(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(SOURCES) | $(SKELETONS)
+# clang's libFuzzer, with what it fuzzes built the same way, once for all of them
+FUZZ_CC := $(CLANG) -g -O1 -std=gnu11 -D_GNU_SOURCE -DEBPFMON_VERSION='"fuzz"' $(INCLUDES) \
+	-fsanitize=address,undefined -fno-sanitize-recover=undefined -MMD -MP
+FUZZ_LIBRARY := $(LIBRARY:$(BUILD)/%=$(BUILD)/fuzz/%)
+
+$(BUILD)/fuzz/src/%.o: src/%.c | $(SKELETONS)
 	$(call say,FUZZ,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CLANG) -g -O1 -std=gnu11 -D_GNU_SOURCE -DEBPFMON_VERSION='"fuzz"' $(INCLUDES) \
-		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -o $@ $< \
-		$(filter-out src/main.c src/loader.c src/source.c src/recorder.c src/bpf_objects.c $(wildcard src/cmd_*.c),$(SOURCES)) \
-		-lelf -lz -lcjson $(SECCOMP_LIBS)
+	$(Q)$(FUZZ_CC) -fsanitize=fuzzer-no-link -c -o $@ $<
+
+$(BUILD)/tests/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_LIBRARY)
+	$(call say,FUZZ,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(FUZZ_CC) -fsanitize=fuzzer -MF $@.d -o $@ $< $(FUZZ_LIBRARY) -lelf -lz -lcjson $(SECCOMP_LIBS)
+
+# ebpfmon, with its pipeline's entrance watched: what the kernel really sends, as seeds
+$(BUILD)/tests/fuzz/capture: tests/fuzz/capture.c $(OBJECTS)
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -Wl,--wrap=pipeline_feed -o $@ $^ $(LDLIBS)
 
 $(TRIGGER): $(wildcard tests/triggers/*.c tests/triggers/*.h)
 	$(call say,TRIGGER,$@)
@@ -81,7 +96,7 @@ $(BENCHES): $(BUILD)/%: %.c $(LIBRARY)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d $(ALL_LDFLAGS) -o $@ $< $(LIBRARY) $(LDLIBS)
 
--include $(UNIT_TESTS:=.d) $(BENCHES:=.d)
+-include $(UNIT_TESTS:=.d) $(BENCHES:=.d) $(FUZZERS:=.d) $(FUZZ_LIBRARY:.o=.d)
 
 .PHONY: test
 test: ## install what is missing, run every test (root; some minutes)
@@ -94,11 +109,32 @@ tests: $(UNIT_TESTS) $(FUZZERS) $(TRIGGER) $(REFUSE)
 
 .PHONY: test-unit
 test-unit: $(UNIT_TESTS) ## run the unit tests (no root)
-	$(Q)BUILD=$(BUILD) tests/run.sh unit
+	$(Q)$(SANITIZER_ENV) BUILD=$(BUILD) tests/run.sh unit
 
 .PHONY: test-live
 test-live: all $(TRIGGER) $(REFUSE) ## run the live tests on this machine's kernel (root); LIVE_OPTIONS='-k tcp'
-	$(Q)EBPFMON=./$(EXE) tests/run.sh live
+	$(Q)$(SANITIZER_ENV) EBPFMON=./$(EXE) tests/run.sh live
+
+.PHONY: test-sanitize
+test-sanitize: ## unit and live tests of an executable built with ASan, UBSan and LeakSanitizer (root; 3 minutes)
+	$(Q)$(MAKE) --no-print-directory SANITIZE=1 test-unit test-live LIVE_OPTIONS="$(or $(LIVE_OPTIONS),--runtime run$(comma)runc)"
+
+.PHONY: coverage
+coverage: ## lines of src/ that unit, live and install tests run; fails below 85% (root)
+	$(Q)deploy/deps.sh test
+	$(Q)$(MAKE) --no-print-directory COVERAGE=1 all coverage-tests
+	$(Q)tests/coverage.sh
+
+.PHONY: coverage-tests
+coverage-tests: $(UNIT_TESTS) $(TRIGGER)
+
+.PHONY: soak
+soak: all $(TRIGGER) ## 50 containers at a time for HOURS=1: memory, files and maps must not grow (root)
+	$(Q)$(PYTHON) tests/soak/soak.py --ebpfmon ./$(EXE) --trigger $(TRIGGER) --out $(BUILD)/soak --hours $(or $(HOURS),1)
+
+.PHONY: soak-short
+soak-short: all $(TRIGGER) ## the same for a minute (root)
+	$(Q)$(PYTHON) tests/soak/soak.py --ebpfmon ./$(EXE) --trigger $(TRIGGER) --out $(BUILD)/soak --seconds 60
 
 .PHONY: test-install
 test-install: all ## what is installed, and that an ordinary user can build it (root)
@@ -147,6 +183,14 @@ lint: all ## clang-format, clang-tidy, cppcheck, shellcheck, codespell, layering
 .PHONY: fuzz
 fuzz: $(FUZZERS) ## run the fuzzers; FUZZ_SECONDS=5 each
 	$(Q)tests/run.sh fuzz
+
+.PHONY: fuzz-long
+fuzz-long: $(FUZZERS) ## the fuzzers for HOURS=8 on all cores, keeping what they find out in build/corpus
+	$(Q)BUILD=$(BUILD) tests/fuzz/long.sh $(or $(HOURS),8)
+
+.PHONY: fuzz-seeds
+fuzz-seeds: all $(TRIGGER) $(BUILD)/tests/fuzz/capture ## make the seeds again that come from real recordings (root)
+	$(Q)BUILD=$(BUILD) tests/fuzz/seeds.sh
 
 .PHONY: bench
 bench: all $(BENCH) ## what watching costs, beside doing nothing and peers (root; half an hour); BENCH_PAIRS= BENCH_ONLY=

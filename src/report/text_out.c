@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "report/text_out.h"
+#include "utf8.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -39,19 +40,16 @@ void text_pad(struct text_out *t, unsigned int col)
 		text_add(t, "%*s", (int)(col - t->col), "");
 }
 
-/* One character of valid UTF-8 (cJSON checked nothing, but value_json_bytes() wrote it). */
+/* The character at *@s, which is moved behind it; a byte that is no UTF-8 as U+F700 + byte, as JSON has it. */
 static uint32_t next_char(const char **s)
 {
-	const unsigned char *p = (const unsigned char *)*s;
-	unsigned int more = *p < 0xc0 ? 0 : *p < 0xe0 ? 1 : *p < 0xf0 ? 2 : 3;
-	uint32_t c = more ? *p & (0x3fu >> more) : *p;
+	__u32 c;
+	size_t n = utf8_decode(*s, strnlen(*s, 4), &c);
 
-	if (*p >= 0x80 && *p < 0xc0)
-		c = 0xf700 + *p;
-	for (p++; more && (*p & 0xc0) == 0x80; more--)
-		c = c << 6 | (*p++ & 0x3f);
-	*s = (const char *)p;
-	return more ? 0xfffd : c;
+	if (!n)
+		return 0xf700 + (unsigned char)*(*s)++;
+	*s += n;
+	return c;
 }
 
 /* What would move the cursor, hide, or turn the text around on the reader. */

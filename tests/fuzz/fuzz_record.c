@@ -4,64 +4,11 @@
  * every column in every form is valid UTF-8 without control characters, every line is JSON
  * without a key twice, and strings come back from it byte for byte.
  */
-#include <stdint.h>
 #include <sys/mman.h>
 #include <unistd.h>
-#include "../unit/records.h"
 #include "columns.h"
+#include "fuzz.h"
 #include "sinks.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(int ok)
-{
-	if (!ok)
-		abort();
-}
-
-static void fit(char *buf, size_t offset, size_t fixed, size_t size)
-{
-	struct ev_ref r;
-
-	memcpy(&r, buf + offset, sizeof(r));
-	r.off = fixed + (size > fixed ? r.off % (size - fixed) : 0);
-	r.len = r.len % (size - r.off + 1);
-	memcpy(buf + offset, &r, sizeof(r));
-}
-
-/* Random references seldom lead into the tail: some inputs are helped, so that what lies behind is reached. */
-static void help(char *buf, size_t size)
-{
-	struct ev_hdr *hdr = (struct ev_hdr *)buf;
-	const struct event_desc *d;
-
-	hdr->type %= EV__MAX;
-	hdr->len = size;
-	d = &event_descs[hdr->type];
-	if (size < d->size)
-		return;
-	for (unsigned int i = 0; i < d->nr_fields; i++) {
-		const struct field_desc *f = &d->fields[i];
-
-		if (f->type == FT_str || f->type == FT_path || f->type == FT_strv)
-			fit(buf, f->offset, d->size, size);
-		if (f->type == FT_sysargs)
-			for (size_t j = 0; j < 2; j++)
-				fit(buf,
-				    f->offset + offsetof(struct ev_sysargs, s) +
-					    j * sizeof(struct ev_ref),
-				    d->size, size);
-	}
-}
-
-static cJSON *parse(const char *s, size_t len)
-{
-	const char *end;
-	cJSON *json = cJSON_ParseWithLengthOpts(s, len, &end, false);
-
-	check(json && end == s + len && keys_unique(json));
-	return json;
-}
 
 static void check_columns(const struct record *r)
 {
@@ -78,7 +25,7 @@ static void check_columns(const struct record *r)
 			check((b.len || form != FORM_JSON) &&
 			      harmless(b.data, b.len)); /* a name may be empty */
 			if (form == FORM_JSON)
-				cJSON_Delete(parse(b.data, b.len));
+				cJSON_Delete(parse_json(b.data, b.len));
 		}
 	buf_free(&b);
 }
@@ -102,7 +49,7 @@ static void check_strings(const struct record *r)
 			continue;
 		buf_reset(&b);
 		check(value_format(&b, r, f, FORM_JSON));
-		json = parse(b.data, b.len);
+		json = parse_json(b.data, b.len);
 		check(original_bytes(json->valuestring) == len &&
 		      !memcmp(json->valuestring, s, len));
 		cJSON_Delete(json);
@@ -126,7 +73,7 @@ static void check_line(const struct record *r, bool json)
 	check(len > 1 && len < (ssize_t)sizeof(line) && line[len - 1] == '\n' &&
 	      harmless(line, (size_t)len - 1));
 	if (json)
-		cJSON_Delete(parse(line, (size_t)len - 1));
+		cJSON_Delete(parse_json(line, (size_t)len - 1));
 	check(!ftruncate(fds[json], 0) && !lseek(fds[json], 0, SEEK_SET));
 }
 
@@ -145,7 +92,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(buf, data, size);
 	hdr = (struct ev_hdr *)buf;
 	if (size >= sizeof(*hdr) && !(hdr->pad & 1))
-		help(buf, size);
+		help_record(buf, size);
 	if (record_check(buf, size))
 		goto out;
 	record_normalise(buf);

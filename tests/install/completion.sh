@@ -5,7 +5,8 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 bad=0
 
-script=$(./ebpfmon --completion bash)
+ebpfmon=${EBPFMON:-./ebpfmon}
+script=$("$ebpfmon" --completion bash)
 shellcheck -s bash - <<<"$script"
 
 # complete WORD...: what is offered for the last of the words, one a line
@@ -43,13 +44,13 @@ only() {
 }
 
 # independent of the tables: what the manual pages and --help say
-commands=$(./ebpfmon --help | sed -nE 's/^  ebpfmon ([a-z]+) +[a-z].*/\1/p' | sort -u)
+commands=$("$ebpfmon" --help | sed -nE 's/^  ebpfmon ([a-z]+) +[a-z].*/\1/p' | sort -u)
 offers "$commands --version --container" ./ebpfmon ""
 for c in record run recommend diff check calibrate; do
-	options=$(./ebpfmon $c --help | grep -oE '^  (-.,|  ) --[a-z-]+' | grep -oE -- '--.*')
+	options=$("$ebpfmon" $c --help | grep -oE '^  (-.,|  ) --[a-z-]+' | grep -oE -- '--.*')
 	offers "$options" ./ebpfmon $c --
 done
-events=$(./ebpfmon list events -f json | python3 -c 'import json,sys
+events=$("$ebpfmon" list events -f json | python3 -c 'import json,sys
 for e in json.load(sys.stdin): print(e["name"])' | paste -sd' ')
 [ -n "$events" ]
 offers "$events process tcp" ./ebpfmon -e ""

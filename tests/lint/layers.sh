@@ -16,7 +16,7 @@ forbid() {
 	}
 }
 
-pure="src/schema.* src/record.* src/value.* src/names.h src/columns.* src/buf.* src/events_doc.* src/file_names.* src/process_table.* src/container/cgroup_path.*"
+pure="src/schema.* src/record.* src/value.* src/names.h src/columns.* src/buf.* src/utf8.* src/events_doc.* src/file_names.* src/process_table.* src/container/cgroup_path.*"
 user=$(git ls-files 'src/*.c' 'src/*.h' | grep -vE '^src/(loader|source|bpf_objects)\.')
 
 forbid "$user" 'bpf/' 'only the loader and the source know libbpf'

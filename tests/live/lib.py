@@ -20,6 +20,8 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
+# A sanitizer's report, of an executable built with SANITIZE=1.
+SANITIZER = re.compile(r"ERROR: \w+Sanitizer|runtime error: |LeakSanitizer has encountered")
 READY = "ebpfmon: recording"	# how the line begins that ebpfmon says on stderr once it is attached
 START_TIMEOUT = float(os.environ.get("LIVE_START_TIMEOUT", "30"))	# emulated machines are slow
 RUN_TIMEOUT = float(os.environ.get("LIVE_RUN_TIMEOUT", "120"))
@@ -246,9 +248,9 @@ def record(setup, container, args=()):
 class Recording:
     """One run of ebpfmon that writes JSON lines (or what @form says) to a file."""
 
-    def __init__(self, setup, args, form="jsonl", output=None):
+    def __init__(self, setup, args, form="jsonl", output=None, stderr=None):
         self.output = output or os.path.join(setup.subdir(setup.name()), "events." + form)
-        self.stderr_path = self.output.rstrip("/") + ".stderr"
+        self.stderr_path = stderr or self.output.rstrip("/") + ".stderr"
         self.command = [setup.ebpfmon, "record", "--wait"] + args + ["-o", self.output]
         if form != "report":
             self.command += ["-f", form]
@@ -283,6 +285,8 @@ class Recording:
             self.process.kill()
             self.process.wait()
             raise Failure("ebpfmon did not end after %s:\n%s" % (signal.Signals(sig).name, self.said()))
+        finally:
+            check(not SANITIZER.search(self.said()), "a sanitizer's report:\n" + self.said())
 
     def __exit__(self, *exc):
         if self.process.poll() is None:

@@ -295,14 +295,15 @@ static void strings_are_escaped(void **state)
 	FILE *f = fmemopen(text, sizeof(text), "w");
 
 	(void)state;
-	advice_quote(f, "a\"\n\x1b\xe2\x80\xae\xf0\x9f\x98\x80\x7f\xff");
+	advice_quote(f, "a\"\n\x1b\xe2\x80\xae\xf0\x9f\x98\x80\x7f\xff\xc1\xa1");
 	advice_yaml(f, "\xf0\x9f\x98\x80");
 	advice_shell(f, "a b'\x1b");
 	advice_shell(f, "");
 	fclose(f);
 	assert_string_equal(
-		text, "\"a\\\"\\u000a\\u001b\\u202e\\ud83d\\ude00\\u007f\\u00ff\"\"\\U0001f600\""
-		      "$'a b\\'\\x1b'$''");
+		text,
+		"\"a\\\"\\u000a\\u001b\\u202e\\ud83d\\ude00\\u007f\\u00ff\\u00c1\\u00a1\"\"\\U0001f600\""
+		"$'a b\\'\\x1b'$''");
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, fresh, done)

@@ -627,6 +627,36 @@ static void test_ipc(void **state)
 	cJSON_Delete(doc);
 }
 
+/* A report that is read back is anybody's: its strings need not be UTF-8, which cJSON does not check. */
+static void test_text_of_any_bytes(void **state)
+{
+	static const char *const names[] = {
+		"\xc1\xa1", /* overlong: an a */
+		"\xe0\x80\x9b",	    "\xed\xa0\x80", /* ESC, overlong; a surrogate */
+		"\xf4\x90\x80\x80", "\xff\xfe", /* above U+10FFFF; never in UTF-8 */
+		"\xe2\x82", /* cut */
+	};
+	char json[256], out[16384];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		FILE *f = fmemopen(out, sizeof(out), "w");
+		cJSON *doc;
+
+		snprintf(json, sizeof(json),
+			 "{\"schema\":\"ebpfmon.report\",\"schema_version\":1,"
+			 "\"container\":{\"name\":\"<%s>\"}}",
+			 names[i]);
+		doc = cJSON_Parse(json);
+		assert_non_null(doc);
+		assert_int_equal(report_text(f, doc, 100), 0);
+		fclose(f);
+		cJSON_Delete(doc);
+		assert_null(strstr(out, names[i]));
+		assert_non_null(strstr(out, "<\\x"));
+	}
+}
+
 static void test_hostile_strings(void **state)
 {
 	struct sink *s;
@@ -1108,16 +1138,27 @@ static int group_teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_names),	  TEST(test_one_file),
-		TEST(test_bad_outputs),	  TEST(test_device_is_not_replaced),
-		TEST(test_process_tree),  TEST(test_deep_chain),
-		TEST(test_process_limit), TEST(test_syscalls),
-		TEST(test_files),	  TEST(test_file_limits),
-		TEST(test_tcp),		  TEST(test_tcp_limits),
-		TEST(test_ipc),		  TEST(test_hostile_strings),
-		TEST(test_text_sums_up),  TEST(test_strings_are_cut),
-		TEST(test_memory_limit),  TEST(test_container_section),
-		TEST(test_gaps_are_told), TEST(test_speed),
+		TEST(test_names),
+		TEST(test_one_file),
+		TEST(test_bad_outputs),
+		TEST(test_device_is_not_replaced),
+		TEST(test_process_tree),
+		TEST(test_deep_chain),
+		TEST(test_process_limit),
+		TEST(test_syscalls),
+		TEST(test_files),
+		TEST(test_file_limits),
+		TEST(test_tcp),
+		TEST(test_tcp_limits),
+		TEST(test_ipc),
+		TEST(test_hostile_strings),
+		TEST(test_text_of_any_bytes),
+		TEST(test_text_sums_up),
+		TEST(test_strings_are_cut),
+		TEST(test_memory_limit),
+		TEST(test_container_section),
+		TEST(test_gaps_are_told),
+		TEST(test_speed),
 		TEST(test_random),
 	};
 
