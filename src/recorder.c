@@ -228,7 +228,7 @@ struct candidates {
 	unsigned int nr;
 };
 
-/* Adds "NAME (ID)", or the id alone where there is no name: either can be given to --container. */
+/* Adds "NAME (ID, RUNTIME)", or "ID (RUNTIME)" where there is no other name: either can be given to --container. */
 static int add_candidate(struct container *c, void *arg)
 {
 	const char *id = c->short_id[0] ? c->short_id : c->id, *name = c->info.name;
@@ -238,8 +238,9 @@ static int add_candidate(struct container *c, void *arg)
 
 	if (!c->known || ++all->nr > CANDIDATES_MAX)
 		return 0;
-	snprintf(all->text + len, sizeof(all->text) - len, "%s%.64s%s%.64s%s", len ? ", " : "",
-		 named ? name : id, named ? " (" : "", named ? id : "", named ? ")" : "");
+	snprintf(all->text + len, sizeof(all->text) - len, "%s%.64s (%.64s%s%s)", len ? ", " : "",
+		 named ? name : id, named ? id : "", named ? ", " : "",
+		 c->runtime ? c->runtime : "unknown runtime");
 	return 0;
 }
 

@@ -156,7 +156,7 @@ def select(setup):
         with twin:
             twin.wait_line(0)
             said = refused(setup, ["-c", docker.name])
-            check(docker.id[:12] in said and re.search(r"%s .*runc" % twin.name, said), "not both: %s" % said)
+            check(docker.id[:12] in said and "%s (runc)" % twin.name in said, "not both: %s" % said)
             said = refused(setup, ["-c", "no-such-one"])
             check(docker.name in said and docker.id[:12] in said, "not what there is: %s" % said)
             refused(setup, ["-c", docker.id[:12], "-c", "no-such-one"])
