@@ -6,19 +6,6 @@ set -euo pipefail
 
 build=(gcc make libc6-dev linux-libc-dev clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev libcjson-dev
 	libseccomp-dev uthash-dev)
-test=("${build[@]}" libcmocka-dev libclang-rt-dev python3 python3-jsonschema python3-yaml apparmor strace jq runc docker.io
-	gcovr busybox-static iproute2 perl sqlite3 git redis-server redis-tools nginx-light apache2-utils
-	openssl tar findutils libc6-dev-i386 lib32gcc-12-dev shellcheck clang-format clang-tidy cppcheck codespell)
-# shellcheck disable=SC2034 # read by name, in main()
-bench=("${test[@]}" bpftrace libbpf-tools linux-perf)
-# shellcheck disable=SC2034
-vm=("${test[@]}" qemu-system-x86 mmdebstrap e2fsprogs cpio xz-utils zstd lz4 kmod)
-# shellcheck disable=SC2034
-verify=("${test[@]}" memcached postgresql golang-go curl)
-
-# shellcheck disable=SC2034
-arm64=("${build[@]}" gcc-aarch64-linux-gnu libc6-dev:arm64 linux-libc-dev:arm64 libbpf-dev:arm64 libelf-dev:arm64
-	zlib1g-dev:arm64 libcjson-dev:arm64 libseccomp-dev:arm64 qemu-system-arm e2fsprogs cpio)
 
 missing() {
 	local p
@@ -56,6 +43,27 @@ main() {
 		exit $status
 	fi
 }
+
+# To make 32-bit programs, beside the compiler that there is: gcc-multilib would drive the cross compilers out.
+m32=()
+if [ "$(dpkg --print-architecture)" = amd64 ] && [ "${1:-}" != build ]; then
+	main build
+	m32=(libc6-dev-i386 "lib32gcc-$(gcc -dumpversion | cut -d. -f1)-dev")
+fi
+
+test=("${build[@]}" libcmocka-dev libclang-rt-dev python3 python3-jsonschema python3-yaml apparmor strace jq runc docker.io
+	gcovr busybox-static iproute2 perl sqlite3 git redis-server redis-tools nginx-light apache2-utils
+	openssl tar findutils "${m32[@]}" shellcheck clang-format clang-tidy cppcheck codespell)
+# shellcheck disable=SC2034 # read by name, in main()
+bench=("${test[@]}" bpftrace libbpf-tools linux-perf)
+# shellcheck disable=SC2034
+vm=("${test[@]}" qemu-system-x86 mmdebstrap e2fsprogs cpio xz-utils zstd lz4 kmod)
+# shellcheck disable=SC2034
+verify=("${test[@]}" memcached postgresql golang-go curl)
+
+# shellcheck disable=SC2034
+arm64=("${build[@]}" gcc-aarch64-linux-gnu libc6-dev:arm64 linux-libc-dev:arm64 libbpf-dev:arm64 libelf-dev:arm64
+	zlib1g-dev:arm64 libcjson-dev:arm64 libseccomp-dev:arm64 qemu-system-arm e2fsprogs cpio)
 
 case "${1:-}" in
 build | test | bench | vm | verify | arm64) main "$1" ;;
