@@ -196,9 +196,11 @@ static int put_filter(void)
 		if (nr >= 0) /* arm64 does not have all of them */
 			err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 0);
 	}
-	for (size_t i = 0; !err && i < NR(bpf_commands); i++)
-		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(bpf), 1,
-				       SCMP_A0(SCMP_CMP_EQ, bpf_commands[i]));
+	for (size_t i = 0; !err && i < NR(bpf_commands); i++) {
+		struct scmp_arg_cmp command = {0, SCMP_CMP_EQ, bpf_commands[i], 0};
+
+		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(bpf), 1, command);
+	}
 	if (!err)
 		err = seccomp_load(ctx);
 	seccomp_release(ctx);
