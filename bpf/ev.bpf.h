@@ -206,6 +206,18 @@ __inline_always bool filter_task(__u32 tgid, __u32 uid, const char *comm)
 	return true;
 }
 
+/* The user's filter by port: either end's. */
+__inline_always bool filter_port(__u32 local, __u32 peer)
+{
+	bool hit = false;
+
+	if (!cfg.nr_ports)
+		return true;
+	for (__u32 i = 0; i < EV_FILTER_MAX; i++)
+		hit |= i < cfg.nr_ports && (cfg.ports[i] == local || cfg.ports[i] == peer);
+	return hit;
+}
+
 /* ---- header ---- */
 
 __inline_always __u32 task_vpid(struct task_struct *t)

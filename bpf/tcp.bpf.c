@@ -331,10 +331,13 @@ __inline_always void conn_header(struct ev_hdr *h, const struct conn *c, __u32 t
 	h->time = bpf_ktime_get_boot_ns();
 }
 
-__inline_always bool wanted(const struct ev_hdr *h, __u32 type)
+__inline_always bool wanted_ports(const struct ev_hdr *h, __u32 type, __u32 local, __u32 peer)
 {
-	return ev_enabled(type) && filter_task(h->pid, h->uid, h->comm);
+	return ev_enabled(type) && filter_task(h->pid, h->uid, h->comm) && filter_port(local, peer);
 }
+
+/* Of a record with two ends. */
+#define wanted(e, type) wanted_ports(&(e)->hdr, type, (e)->local_port, (e)->peer_port)
 
 __inline_always void connect_fill(struct ev_tcp_connect *e, struct sock *sk, const struct conn *c,
 				  int err)
@@ -409,7 +412,7 @@ __inline_always void send_connect(struct sock *sk, const struct conn *c, int err
 	struct ev_tcp_connect e = {};
 
 	connect_fill(&e, sk, c, err);
-	if (wanted(&e.hdr, EV_tcp_connect))
+	if (wanted(&e, EV_tcp_connect))
 		ev_submit_fixed(&e, EV_tcp_connect, false);
 }
 
@@ -420,7 +423,7 @@ __inline_always void send_close(struct sock *sk, const struct conn *c, __u32 sta
 	if (!ev_enabled(EV_tcp_close))
 		return;
 	close_fill(&e, sk, c, state);
-	if (wanted(&e.hdr, EV_tcp_close))
+	if (wanted(&e, EV_tcp_close))
 		ev_submit_fixed(&e, EV_tcp_close, false);
 }
 
@@ -489,7 +492,7 @@ __inline_always void connect_fails(struct sock *sk, const struct conn *c)
 	__u64 key = (__u64)sk;
 
 	connect_fill(&e, sk, c, err ? err : ECANCELED);
-	if (!wanted(&e.hdr, EV_tcp_connect))
+	if (!wanted(&e, EV_tcp_connect))
 		return;
 	if (!err && current_connects()) {
 		bpf_map_update_elem(&tcp_failing, &tid, &e, BPF_ANY);
@@ -624,7 +627,7 @@ __inline_always void connect_refused_here(const struct sys_call *call, long ret)
 		ends_settle(ENDS(&e));
 	e.sock = conn_new_id(e.hdr.time);
 	e.err = -ret;
-	if (wanted(&e.hdr, EV_tcp_connect))
+	if (wanted(&e, EV_tcp_connect))
 		ev_submit_fixed(&e, EV_tcp_connect, false);
 }
 
@@ -676,7 +679,7 @@ __inline_always void accepted(struct sock *sk)
 	e.hdr = c.owner;
 	ends_of(&e, sk);
 	e.sock = c.id;
-	if (wanted(&e.hdr, EV_tcp_accept))
+	if (wanted(&e, EV_tcp_accept))
 		ev_submit_fixed(&e, EV_tcp_accept, false);
 }
 
@@ -710,7 +713,7 @@ __inline_always void listens(struct sock *sk, const struct sys_call *call, long 
 	e.family = addr_is_v4(&e.local_addr) ? AF_INET : AF_INET6;
 	e.backlog = call->a[1];
 	e.err = ret < 0 ? -ret : 0;
-	if (wanted(&e.hdr, EV_tcp_listen))
+	if (wanted_ports(&e.hdr, EV_tcp_listen, e.local_port, 0))
 		ev_submit_fixed(&e, EV_tcp_listen, false);
 }
 
@@ -780,7 +783,7 @@ int tcp_existing(struct bpf_iter__task_file *ctx)
 	ends_of(ENDS(&e), sk);
 	e.sock = c.id;
 	e.listening = state == TCP_LISTEN;
-	if (state != TCP_SYN_SENT && wanted(&e.hdr, EV_tcp_existing) &&
+	if (state != TCP_SYN_SENT && wanted(&e, EV_tcp_existing) &&
 	    bpf_seq_write(ctx->meta->seq, &e, sizeof(e)))
 		bpf_map_delete_elem(&socks, &key);
 	return 0;
@@ -830,14 +833,14 @@ int tcp_still_open(struct bpf_iter__bpf_map_elem *ctx)
 		struct ev_tcp_connect e = {};
 
 		connect_fill(&e, sk, &c, EINPROGRESS);
-		if (wanted(&e.hdr, EV_tcp_connect))
+		if (wanted(&e, EV_tcp_connect))
 			err = bpf_seq_write(seq, &e, sizeof(e));
 	} else {
 		struct ev_tcp_close e = {};
 
 		close_fill(&e, sk, &c, state);
 		e.open = 1;
-		if (wanted(&e.hdr, EV_tcp_close))
+		if (wanted(&e, EV_tcp_close))
 			err = bpf_seq_write(seq, &e, sizeof(e));
 	}
 	if (!err)
@@ -909,8 +912,7 @@ __inline_always void datagrams_count(struct ev_tcp_datagrams *d, struct datagram
 		return;
 	}
 	ev_header(&d->hdr, EV_tcp_datagrams, sizeof(*d));
-	if (!wanted(&d->hdr, EV_tcp_datagrams) ||
-	    !bpf_map_update_elem(&tcp_datagrams, k, d, BPF_NOEXIST))
+	if (!wanted(d, EV_tcp_datagrams) || !bpf_map_update_elem(&tcp_datagrams, k, d, BPF_NOEXIST))
 		return;
 	/* another CPU was first, or the map is full: then this datagram travels by itself */
 	have = bpf_map_lookup_elem(&tcp_datagrams, k);

@@ -29,9 +29,10 @@ struct ev_config {
 	__u32 host_ns
 		[6]; /* inode numbers of the host's namespaces: enum ns_kind of bpf/namespace.bpf.h */
 	__u32 self_tgid; /* ebpfmon itself */
-	__u32 nr_pids, nr_uids, nr_comms; /* filters; 0: everything */
+	__u32 nr_pids, nr_uids, nr_comms, nr_ports; /* filters; 0: everything */
 	__u32 pids[EV_FILTER_MAX];
 	__u32 uids[EV_FILTER_MAX];
+	__u32 ports[EV_FILTER_MAX];
 	char comms[EV_FILTER_MAX][16] __attribute__((aligned(8)));
 };
 

@@ -134,6 +134,10 @@ static void configure(const struct options *o, struct loader_options *lo)
 		c->pids[c->nr_pids] = o->pids.v[c->nr_pids];
 	for (c->nr_uids = 0; c->nr_uids < o->uids.nr && c->nr_uids < EV_FILTER_MAX; c->nr_uids++)
 		c->uids[c->nr_uids] = o->uids.v[c->nr_uids];
+	/* more of them than the kernel takes: then only the pipeline leaves others out */
+	if (o->ports.nr <= EV_FILTER_MAX)
+		for (; c->nr_ports < o->ports.nr; c->nr_ports++)
+			c->ports[c->nr_ports] = o->ports.v[c->nr_ports];
 	for (c->nr_comms = 0; c->nr_comms < o->comms.nr && c->nr_comms < EV_FILTER_MAX;
 	     c->nr_comms++)
 		snprintf(c->comms[c->nr_comms], sizeof(c->comms[0]), "%s", o->comms.v[c->nr_comms]);
