@@ -1001,43 +1001,6 @@ static void test_random(void **state)
 	cJSON_Delete(doc_of("db.json"));
 }
 
-static double seconds(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-}
-
-/* Only with REPORT_BENCH=1 set: a million files. */
-static void test_speed(void **state)
-{
-	struct sink *s;
-	struct session end;
-	double t0, t1;
-	char path[64];
-
-	(void)state;
-	if (!getenv("REPORT_BENCH"))
-		skip();
-	/* REPORT_BENCH=/dev/null leaves out the disk */
-	s = sink((struct report_limits){.files = 2000000,
-					.files_per_directory = 2000000,
-					.memory = 2000000000,
-					.memory_total = 2000000000},
-		 *getenv("REPORT_BENCH") == '/' ? getenv("REPORT_BENCH") : dir);
-	t0 = seconds();
-	for (int i = 0; i < 1000000; i++) {
-		snprintf(path, sizeof(path), "/var/lib/app/%d/%d", i / 1000, i);
-		file_io(s, path, 100, 0, 0);
-	}
-	t1 = seconds();
-	end = session();
-	s->ops->finish(s, &end);
-	print_message("1e6 records in %.3f s, written in %.3f s\n", t1 - t0, seconds() - t1);
-	s->ops->free(s);
-}
-
 static void test_container_section(void **state)
 {
 	static struct container_network networks[] = {
@@ -1158,7 +1121,6 @@ int main(void)
 		TEST(test_memory_limit),
 		TEST(test_container_section),
 		TEST(test_gaps_are_told),
-		TEST(test_speed),
 		TEST(test_random),
 	};
 
