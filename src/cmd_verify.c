@@ -7,6 +7,7 @@
 #include <string.h>
 #include "advise_render.h"
 #include "commands.h"
+#include "json_at.h"
 #include "json_file.h"
 #include "log.h"
 #include "verify.h"
@@ -210,56 +211,49 @@ static cJSON *read_reports(char *const *paths, int nr)
 
 /* ---- the answer ---- */
 
-static const cJSON *at(const cJSON *o, const char *key)
-{
-	return cJSON_GetObjectItemCaseSensitive(o, key);
-}
-
 static double value(const cJSON *o, const char *key)
 {
-	return cJSON_IsNumber(at(o, key)) ? at(o, key)->valuedouble : 0;
-}
-
-static const char *text(const cJSON *o, const char *key)
-{
-	return cJSON_IsString(at(o, key)) ? at(o, key)->valuestring : "";
+	return cJSON_IsNumber(json_at(o, key)) ? json_at(o, key)->valuedouble : 0;
 }
 
 static const char *passed(const cJSON *gate)
 {
-	return cJSON_IsTrue(at(gate, "passed")) ? "passed" : "FAILED";
+	return cJSON_IsTrue(json_at(gate, "passed")) ? "passed" : "FAILED";
 }
 
 static void print_difference(const cJSON *gate, const char *key)
 {
-	const cJSON *d = at(gate, key);
+	const cJSON *d = json_at(gate, key);
 
-	if (*text(d, "without") || *text(d, "under"))
-		printf("    %s: '%s', then '%s'\n", key, text(d, "without"), text(d, "under"));
+	if (*json_text(d, "without") || *json_text(d, "under"))
+		printf("    %s: '%s', then '%s'\n", key, json_text(d, "without"),
+		       json_text(d, "under"));
 }
 
 static void print_negative(const cJSON *gate)
 {
 	const cJSON *o, *w;
 
-	printf("B negative     %s: %s %s\n", passed(gate), text(gate, "action"),
-	       text(gate, "error"));
-	cJSON_ArrayForEach(o, at(gate, "abis"))
+	printf("B negative     %s: %s %s\n", passed(gate), json_text(gate, "action"),
+	       json_text(gate, "error"));
+	cJSON_ArrayForEach(o, json_at(gate, "abis"))
 	{
-		printf("    %s: %g calls refused as declared, %g allowed\n", text(o, "abi"),
+		printf("    %s: %g calls refused as declared, %g allowed\n", json_text(o, "abi"),
 		       value(o, "refused"), value(o, "allowed"));
-		cJSON_ArrayForEach(w, at(o, "wrong")) printf("    wrong: %s\n", w->valuestring);
+		cJSON_ArrayForEach(w, json_at(o, "wrong"))
+			printf("    wrong: %s\n", w->valuestring);
 	}
-	o = at(gate, "families");
+	o = json_at(gate, "families");
 	printf("    socket families: %g refused, %g allowed\n", value(o, "refused"),
 	       value(o, "allowed"));
-	cJSON_ArrayForEach(w, at(o, "wrong")) printf("    wrong: %s\n", w->valuestring);
-	cJSON_ArrayForEach(o, at(gate, "canaries"))
+	cJSON_ArrayForEach(w, json_at(o, "wrong")) printf("    wrong: %s\n", w->valuestring);
+	cJSON_ArrayForEach(o, json_at(gate, "canaries"))
 	{
-		if (cJSON_IsTrue(at(o, "allowed")))
-			printf("    %s is allowed%s\n", text(o, "name"),
-			       cJSON_IsTrue(at(o, "recorded")) ? ": it was recorded"
-							       : " and was never used (--args?)");
+		if (cJSON_IsTrue(json_at(o, "allowed")))
+			printf("    %s is allowed%s\n", json_text(o, "name"),
+			       cJSON_IsTrue(json_at(o, "recorded"))
+				       ? ": it was recorded"
+				       : " and was never used (--args?)");
 	}
 }
 
@@ -270,42 +264,43 @@ static void print_classes(const char *what, const cJSON *list)
 	printf("    %s not needed in these runs:", what);
 	cJSON_ArrayForEach(o, list)
 	{
-		if (!strcmp(text(o, "class"), effect_names[EFFECT_NONE]))
-			printf(" %s", text(o, "name"));
+		if (!strcmp(json_text(o, "class"), effect_names[EFFECT_NONE]))
+			printf(" %s", json_text(o, "name"));
 	}
 	printf("\n");
 }
 
 static void print_text(const cJSON *doc)
 {
-	const cJSON *o = at(doc, "profile"), *c;
+	const cJSON *o = json_at(doc, "profile"), *c;
 
 	printf("profile        %g of %g calls allowed (%.0f%% refused); capabilities:",
 	       value(o, "entries"), value(o, "known"), 100 * value(o, "blocked"));
-	cJSON_ArrayForEach(c, at(o, "capabilities")) printf(" %s", c->valuestring);
-	o = at(doc, "oracle");
+	cJSON_ArrayForEach(c, json_at(o, "capabilities")) printf(" %s", c->valuestring);
+	o = json_at(doc, "oracle");
 	printf("%s\noracle         %s: exit status %g, %g bytes of output\n",
-	       cJSON_GetArraySize(at(at(doc, "profile"), "capabilities")) ? "" : " none",
-	       cJSON_IsTrue(at(o, "same")) ? "the same each time"
-					   : "REJECTED: not the same each time without the advice",
+	       cJSON_GetArraySize(json_at(json_at(doc, "profile"), "capabilities")) ? "" : " none",
+	       cJSON_IsTrue(json_at(o, "same"))
+		       ? "the same each time"
+		       : "REJECTED: not the same each time without the advice",
 	       value(o, "exit_status"), value(o, "output_bytes"));
 	print_difference(o, "difference");
-	o = at(doc, "replay");
+	o = json_at(doc, "replay");
 	if (o) {
 		printf("A replay       %s:", passed(o));
-		cJSON_ArrayForEach(c, at(o, "effects")) printf(" %s", c->valuestring);
+		cJSON_ArrayForEach(c, json_at(o, "effects")) printf(" %s", c->valuestring);
 		printf("\n");
 		print_difference(o, "output");
 		print_difference(o, "log");
 	}
-	if (at(doc, "negative"))
-		print_negative(at(doc, "negative"));
-	o = at(doc, "minimality");
+	if (json_at(doc, "negative"))
+		print_negative(json_at(doc, "negative"));
+	o = json_at(doc, "minimality");
 	if (o) {
 		printf("C minimality   %g of %g entries outside of the safety class are needed\n",
 		       value(o, "needed"), value(o, "scored"));
-		print_classes("calls", at(o, "entries"));
-		print_classes("capabilities", at(o, "capabilities"));
+		print_classes("calls", json_at(o, "entries"));
+		print_classes("capabilities", json_at(o, "capabilities"));
 	}
 }
 

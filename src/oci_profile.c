@@ -2,6 +2,7 @@
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <string.h>
+#include "json_at.h"
 #include "oci_profile.h"
 #include "../src/names.h" /* not include/names.h, which the search path has first */
 #include "wire.h"
@@ -22,11 +23,6 @@ static const char *const arch_names[] = {"SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM", "
 #endif
 
 #define NR_ARCHS (sizeof(arch_names) / sizeof(arch_names[0]))
-
-static const cJSON *at(const cJSON *o, const char *key)
-{
-	return cJSON_GetObjectItemCaseSensitive(o, key);
-}
 
 static bool is(const cJSON *v, const char *text)
 {
@@ -57,17 +53,17 @@ static struct oci_verdict verdict(const cJSON *action, const cJSON *err)
 
 struct oci_verdict oci_profile_default(const cJSON *profile)
 {
-	return verdict(at(profile, "defaultAction"), at(profile, "defaultErrnoRet"));
+	return verdict(json_at(profile, "defaultAction"), json_at(profile, "defaultErrnoRet"));
 }
 
 struct oci_verdict oci_rule_verdict(const cJSON *rule)
 {
-	return verdict(at(rule, "action"), at(rule, "errnoRet"));
+	return verdict(json_at(rule, "action"), json_at(rule, "errnoRet"));
 }
 
 bool oci_profile_has_abi(const cJSON *profile, __u32 abi)
 {
-	const cJSON *archs = at(profile, "architectures");
+	const cJSON *archs = json_at(profile, "architectures");
 
 	if (!cJSON_GetArraySize(archs))
 		return abi == EV_ABI_NATIVE;
@@ -77,9 +73,9 @@ bool oci_profile_has_abi(const cJSON *profile, __u32 abi)
 /* One entry of "args": the comparison of libseccomp's seccomp_rule_add(3). */
 static bool fits(const cJSON *arg, const struct oci_call *c)
 {
-	const cJSON *op = at(arg, "op"), *index = at(arg, "index");
-	__u64 value = (__u64)cJSON_GetNumberValue(at(arg, "value"));
-	const cJSON *two = at(arg, "valueTwo");
+	const cJSON *op = json_at(arg, "op"), *index = json_at(arg, "index");
+	__u64 value = (__u64)cJSON_GetNumberValue(json_at(arg, "value"));
+	const cJSON *two = json_at(arg, "valueTwo");
 	__u64 v;
 
 	if (!cJSON_IsNumber(index) || index->valueint < 0 || index->valueint > 5)
@@ -100,7 +96,7 @@ static bool all_fit(const cJSON *args, const struct oci_call *c)
 
 	cJSON_ArrayForEach(arg, args)
 	{
-		const cJSON *index = at(arg, "index");
+		const cJSON *index = json_at(arg, "index");
 
 		if (!cJSON_IsNumber(index) || index->valueint < 0 || index->valueint > 5)
 			return false;
@@ -117,9 +113,10 @@ struct oci_verdict oci_profile_verdict(const cJSON *profile, const struct oci_ca
 
 	if (!oci_profile_has_abi(profile, c->abi))
 		return (struct oci_verdict){OCI_KILL, 0};
-	cJSON_ArrayForEach(rule, at(profile, "syscalls"))
+	cJSON_ArrayForEach(rule, json_at(profile, "syscalls"))
 	{
-		if (name && index_of(at(rule, "names"), name) >= 0 && all_fit(at(rule, "args"), c))
+		if (name && index_of(json_at(rule, "names"), name) >= 0 &&
+		    all_fit(json_at(rule, "args"), c))
 			return oci_rule_verdict(rule);
 	}
 	return oci_profile_default(profile);
@@ -129,10 +126,10 @@ bool oci_profile_allows(const cJSON *profile, const char *name)
 {
 	const cJSON *rule;
 
-	cJSON_ArrayForEach(rule, at(profile, "syscalls"))
+	cJSON_ArrayForEach(rule, json_at(profile, "syscalls"))
 	{
 		if (oci_rule_verdict(rule).kind == OCI_ALLOW &&
-		    index_of(at(rule, "names"), name) >= 0)
+		    index_of(json_at(rule, "names"), name) >= 0)
 			return true;
 	}
 	return false;
@@ -152,7 +149,7 @@ cJSON *oci_profile_without(const cJSON *profile, const char *name)
 
 		while (allows && (i = index_of(names, name)) >= 0)
 			cJSON_DeleteItemFromArray(names, i);
-		if (!allows && !refused && !cJSON_GetArraySize(at(rule, "args")))
+		if (!allows && !refused && !cJSON_GetArraySize(json_at(rule, "args")))
 			refused = names;
 		/* a rule without names is none that a runtime accepts */
 		if (!cJSON_GetArraySize(names))

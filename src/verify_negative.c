@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include "json_at.h"
 #include "log.h"
 #include "../src/names.h" /* not include/names.h, which the search path has first */
 #include "oci_profile.h"
@@ -47,11 +48,6 @@ static bool is_unseen(const struct oci_call *c)
 		if (c->abi != EV_ABI_COMPAT && !strcmp(name, unseen[i]))
 			return true;
 	return false;
-}
-
-static const cJSON *at(const cJSON *o, const char *key)
-{
-	return cJSON_GetObjectItemCaseSensitive(o, key);
 }
 
 static bool as_declared(const struct probe *p, struct oci_verdict v)
@@ -149,8 +145,8 @@ static bool has_call(const cJSON *calls, const char *key, const char *name, int 
 
 	cJSON_ArrayForEach(c, calls)
 	{
-		const char *n = cJSON_GetStringValue(at(c, key));
-		const char *a = cJSON_GetStringValue(at(c, "a"));
+		const char *n = cJSON_GetStringValue(json_at(c, key));
+		const char *a = cJSON_GetStringValue(json_at(c, "a"));
 
 		if (n && !strcmp(n, name) && (!family || (a && strtol(a, NULL, 0) == family)))
 			return true;
@@ -164,10 +160,10 @@ static bool was_recorded(const struct verify *v, const char *name, int family)
 
 	cJSON_ArrayForEach(r, v->reports)
 	{
-		const cJSON *syscalls = at(r, "syscalls");
+		const cJSON *syscalls = json_at(r, "syscalls");
 
-		if (family ? has_call(at(syscalls, "arguments"), "nr", name, family)
-			   : has_call(at(syscalls, "calls"), "name", name, 0))
+		if (family ? has_call(json_at(syscalls, "arguments"), "nr", name, family)
+			   : has_call(json_at(syscalls, "calls"), "name", name, 0))
 			return true;
 	}
 	return false;
@@ -204,7 +200,8 @@ int verify_negative(const struct verify *v, cJSON *out)
 	int ok = 1, one;
 
 	abis = cJSON_AddArrayToObject(o, "abis");
-	cJSON_AddStringToObject(o, "action", cJSON_GetStringValue(at(v->profile, "defaultAction")));
+	cJSON_AddStringToObject(o, "action",
+				cJSON_GetStringValue(json_at(v->profile, "defaultAction")));
 	if (other.kind == OCI_ERRNO && name_errno(other.err))
 		cJSON_AddStringToObject(o, "error", name_errno(other.err));
 	for (__u32 abi = 0; abi <= EV_ABI_X32 && ok >= 0; abi++) {
