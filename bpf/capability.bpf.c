@@ -10,36 +10,97 @@
 char LICENSE[] SEC("license") = "GPL";
 
 #define CAP_OPT_NOAUDIT 2
-#define CAP_SYS_ADMIN_	21
-#define FRAMES		10 /* cap_capable(), security_capable(), who asked, and what the tracepoint adds */
+#define FRAMES                                                                                     \
+	8 /* what the tracepoint adds (up to 4), cap_capable(), security_capable(), who asked */
+
+static __always_inline bool is_in(const volatile struct ev_range *r, __u64 address)
+{
+	return address - r->begin < r->end - r->begin;
+}
 
 static __always_inline bool is_probe_address(__u64 address)
 {
 	bool hit = false;
 
 	for (__u32 i = 0; i < EV_PROBES; i++)
-		hit |= address - cfg.probes[i].begin < cfg.probes[i].end - cfg.probes[i].begin;
+		hit |= is_in(&cfg.probes[i], address);
 	return hit;
 }
 
-/* The memory-overcommit check: so frequent that its stack is not asked for. */
-static __always_inline bool is_overcommit(__u32 cap, int nr)
+/*
+ * Where the return addresses of the tracepoint and of cap_capable() lie above the tracepoint's
+ * arguments, in words: always the same, unless another tracer comes or goes, as both functions have
+ * one frame. Walking the stack takes a microsecond, and tmpfs asks at each block that it gives out.
+ */
+struct frame_layout {
+	__u32 capable_at, caller_at; /* 0: not known */
+};
+
+static struct frame_layout layout;
+
+#define LAYOUT_MAX 32
+
+static __always_inline __u64 stack_word(__u64 base, __u32 at)
 {
-	return cap == CAP_SYS_ADMIN_ &&
-	       (nr == __NR_mmap || nr == __NR_brk || nr == __NR_mprotect || nr == __NR_mremap);
+	__u64 word = 0;
+
+	bpf_probe_read_kernel(&word, sizeof(word), (void *)(base + 8 * at));
+	return word;
 }
 
-static __always_inline bool stack_has_probe(void *ctx)
+/* Finds the addresses of two frames in the stack, the second behind the first. */
+static __always_inline void layout_learn(__u64 base, __u64 capable, __u64 caller)
 {
-	__u64 frames[FRAMES] = {};
+	struct frame_layout l = {};
+
+	for (__u32 at = 1; at < LAYOUT_MAX && !l.caller_at; at++) {
+		__u64 word = stack_word(base, at);
+
+		if (!l.capable_at && word == capable)
+			l.capable_at = at;
+		else if (l.capable_at && word == caller)
+			l.caller_at = at;
+	}
+	if (l.caller_at)
+		layout = l;
+}
+
+/* Who called cap_capable(); 0: the stack has to be walked. */
+static __always_inline __u64 caller_by_layout(__u64 base)
+{
+	struct frame_layout l = layout;
+
+	if (!l.caller_at || !is_in(&cfg.cap_capable, stack_word(base, l.capable_at)))
+		return 0;
+	return stack_word(base, l.caller_at);
+}
+
+static __always_inline bool walk_has_probe(void *ctx, __u64 base)
+{
+	__u64 frames[FRAMES] = {}, capable = 0, caller = 0;
 	bool hit = false;
 	long n = bpf_get_stack(ctx, frames, sizeof(frames), 0);
 
 	if (n < 0)
 		return false;
-	for (__u32 i = 0; i < FRAMES; i++)
+	for (__u32 i = 0; i < FRAMES; i++) {
 		hit |= is_probe_address(frames[i]);
+		if (capable && !caller)
+			caller = frames[i];
+		if (is_in(&cfg.cap_capable, frames[i]))
+			capable = frames[i];
+	}
+	if (capable && caller)
+		layout_learn(base, capable, caller);
 	return hit;
+}
+
+/* Nobody audits the check whose tracepoint's arguments are at @base. */
+static __always_inline bool is_probe(void *ctx, __u64 base)
+{
+	__u64 caller = caller_by_layout(base);
+
+	return is_probe_address(caller) || walk_has_probe(ctx, base);
 }
 
 static __always_inline __u32 namespace_of(struct task_struct *t, struct user_namespace *ns)
@@ -105,14 +166,11 @@ SEC("tp_btf/cap_capable")
 int BPF_PROG(capability_check, const struct cred *cred, struct user_namespace *target,
 	     const struct user_namespace *capable, int cap, int ret)
 {
-	bool probe;
-	int nr;
+	__u64 base = ctx_address(ctx);
 
-	if (!current_watched() || !ev_enabled(EV_capability_checks) || !on_task_stack(ctx))
+	if (!current_watched() || !ev_enabled(EV_capability_checks) || !on_task_stack(base))
 		return 0;
-	nr = current_call();
-	probe = is_overcommit(cap, nr) || stack_has_probe(ctx);
-	check_begin(cred, target, cap, ret, probe ? CHECK_PROBE : 0, nr);
+	check_begin(cred, target, cap, ret, is_probe(ctx, base) ? CHECK_PROBE : 0, current_call());
 	return 0;
 }
 

@@ -761,7 +761,7 @@ static __always_inline bool signal_is_currents(void *ctx, int sig, __u64 info, _
 		return signal_from_child(info, current, target);
 	if (code > 0)
 		return signal_is_fault(sig) && target == current;
-	if (!on_task_stack(ctx))
+	if (!on_task_stack(ctx_address(ctx)))
 		return false;
 	return code == SI_USER || code == SI_TKILL || code == SI_QUEUE || code == SI_MESGQ ||
 	       signal_queued(current);

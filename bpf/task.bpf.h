@@ -9,18 +9,25 @@
 #define STACK_MAX                                                                                  \
 	32768 /* THREAD_SIZE: 16 KiB, twice that under KASAN; what follows is never a stack */
 
+/* Where a tracepoint's arguments are: on the stack. The verifier forbids arithmetic on @ctx, so its value is copied. */
+__inline_always __u64 ctx_address(void *ctx)
+{
+	__u64 here = 0;
+
+	bpf_probe_read_kernel(&here, sizeof(here), &ctx);
+	return here;
+}
+
 /*
  * Does the program run on the current task's own stack? What interrupts the task in the kernel has
  * another stack on x86-64 and arm64. (On x86-64 an interrupt out of user mode has not: so this holds
- * when the task is known to be in a system call.) @ctx is the tracepoint's arguments, which are there.
+ * when the task is known to be in a system call.) @here: ctx_address().
  */
-__inline_always bool on_task_stack(void *ctx)
+__inline_always bool on_task_stack(__u64 here)
 {
 	struct task_struct *t = (struct task_struct *)bpf_get_current_task();
-	__u64 stack = (__u64)BPF_CORE_READ(t, stack), here = 0;
+	__u64 stack = (__u64)BPF_CORE_READ(t, stack);
 
-	/* the verifier forbids arithmetic on ctx: have its value copied */
-	bpf_probe_read_kernel(&here, sizeof(here), &ctx);
 	return here >= stack && here - stack < STACK_MAX;
 }
 

@@ -24,6 +24,7 @@ struct ev_config {
 	__u32 pad;
 	struct ev_range probes
 		[EV_PROBES]; /* kernel functions that ask for a capability without auditing it */
+	struct ev_range cap_capable; /* cap_capable(), which all checks end in */
 	__u32 cgroup_hierarchy; /* whose cgroups tell containers apart: 0 is v2, else a v1 hierarchy's id */
 	__u32 cgroup_subsys; /* v1: which controller it has, as css_set.subsys[] counts them */
 	__u32 host_ns

@@ -53,33 +53,34 @@ static unsigned int namespace_inode(const char *path)
 }
 
 /*
- * The kernel functions that ask whether a capability is there without auditing it
- * (kernel/capability.c, security/commoncap.c): where they are, for the stacks of checks.
+ * Kernel functions by which the stacks of capability checks are understood (kernel/capability.c,
+ * security/commoncap.c): those that ask without auditing it, and the one that all checks end in.
  */
-static void probe_functions(struct ev_range *out, unsigned int max)
+static void find_functions(struct ev_config *c)
 {
 	/* cap_vm_enough_memory() jumps to cap_capable() in newer kernels: then its caller is seen */
-	static const char *const names[EV_PROBES] = {
-		"ns_capable_noaudit", "has_ns_capability_noaudit", "has_capability_noaudit",
-		"cap_vm_enough_memory", "security_vm_enough_memory_mm"};
+	static const char *const names[EV_PROBES + 1] = {
+		"ns_capable_noaudit",	"has_ns_capability_noaudit",	"has_capability_noaudit",
+		"cap_vm_enough_memory", "security_vm_enough_memory_mm", "cap_capable"};
 	FILE *f = fopen("/proc/kallsyms", "re");
 	struct ev_range *open = NULL;
 	unsigned long long at;
-	unsigned int nr = 0;
+	unsigned int left = EV_PROBES + 1;
 	char line[512], name[128];
 
 	/* a function reaches up to the next symbol */
-	while (f && (nr < max || open) && fgets(line, sizeof(line), f)) {
+	while (f && (left || open) && fgets(line, sizeof(line), f)) {
 		if (sscanf(line, "%llx %*c %127s", &at, name) != 2 || !at)
 			continue;
 		if (open && at > open->begin) {
 			open->end = at;
 			open = NULL;
 		}
-		for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && nr < max; i++)
+		for (size_t i = 0; i <= EV_PROBES; i++)
 			if (!strcmp(name, names[i])) {
-				open = &out[nr++];
+				open = i < EV_PROBES ? &c->probes[i] : &c->cap_capable;
 				open->begin = at;
+				left--;
 			}
 	}
 	if (f)
@@ -125,7 +126,7 @@ static void configure(const struct options *o, struct loader_options *lo)
 	}
 	c->count_syscalls = o->events[EV_syscall_calls];
 	c->join_checks = o->events[EV_capability_checks];
-	probe_functions(c->probes, EV_PROBES);
+	find_functions(c);
 	/* counters of files are nameless without the records that say which file it is */
 	if (o->events[EV_file_io])
 		c->events[EV_file_inherit / 64] |= 1ULL << EV_file_inherit % 64,
