@@ -50,7 +50,7 @@ endif
 
 BPF_OBJECTS := $(patsubst bpf/%.bpf.c,%,$(wildcard bpf/*.bpf.c))
 BPF_CFLAGS  := -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_$(ARCH) -Wall -Wextra $(WERROR) \
-	-Wno-unused-parameter -Iinclude -Iinclude/events -Ivmlinux $(LIBBPF_CFLAGS) -idirafter $(UAPI)
+	-Wno-unused-parameter $(BPF_DEFINES) -Iinclude -Iinclude/events -Ivmlinux $(LIBBPF_CFLAGS) -idirafter $(UAPI)
 SKELETONS   := $(BPF_OBJECTS:%=$(BUILD)/include/%.skel.h) $(BUILD)/include/skeletons.h
 
 SOURCES := $(wildcard src/*.c src/*/*.c)

@@ -106,13 +106,24 @@ __inline_always __u32 sys_abi_current(void)
 #endif
 }
 
+/*
+ * What a tp_btf program is given it may read as it is. tests/bpf runs the same programs as raw_tp, which
+ * bpf(2) can do by itself (BPF_PROG_TEST_RUN), and where the verifier has to be told the type.
+ */
+#ifdef TEST_RUN
+void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym;
+#define given(p) ((typeof(p))bpf_rdonly_cast(p, bpf_core_type_id_kernel(typeof(*(p)))))
+#else
+#define given(p) (p)
+#endif
+
 /* Number of the call that a program on sys_enter or sys_exit was given the registers of. */
 __inline_always int sys_nr_direct(struct pt_regs *regs)
 {
 #if defined(__TARGET_ARCH_x86)
-	return regs->orig_ax;
+	return given(regs)->orig_ax;
 #elif defined(__TARGET_ARCH_arm64)
-	return regs->syscallno;
+	return given(regs)->syscallno;
 #endif
 }
 
@@ -262,7 +273,7 @@ __inline_always void sys_fill(struct sys_call *c, const struct pt_regs *r)
 __inline_always void sys_read(struct sys_call *c, struct pt_regs *regs)
 {
 	c->abi = sys_abi_current();
-	sys_fill(c, regs);
+	sys_fill(c, given(regs));
 }
 
 /* The same from task_regs(). */

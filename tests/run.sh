@@ -60,14 +60,25 @@ summed() {
 	count "${n[0]}" "${n[1]}" "${n[2]}"
 }
 
+need_cgroup2() {
+	grep -q ' - cgroup2 ' /proc/self/mountinfo || {
+		mkdir -p /sys/fs/cgroup/unified
+		mount -t cgroup2 none /sys/fs/cgroup/unified
+	}
+}
+
 # cmocka programs, each test by itself
-suite_unit() {
+cmocka() {
 	local t log ok bad skips status
-	for t in "$build"/tests/unit/test_*; do
+	for t in "$@"; do
 		[[ -x $t && ! $t =~ \.[a-z]+$ ]] || continue
 		log=$logs/$(basename "$t").log
 		CMOCKA_MESSAGE_OUTPUT=TAP timeout 120 "$t" >"$log" 2>&1
 		status=$?
+		if [ $status = 77 ]; then
+			skip "$(basename "$t")" "$(tail -n 1 "$log")"
+			continue
+		fi
 		ok=$(grep -cE '^ok ' "$log")
 		bad=$(grep -E '^not ok ' "$log" | grep -cv '# SKIP')
 		skips=$(grep -c '# SKIP' "$log")	# cmocka calls a skipped test "not ok"
@@ -80,6 +91,16 @@ suite_unit() {
 		grep '# SKIP' "$log" | sed 's/^/  skipped: /'
 		[ "$bad" = 0 ] || grep -vE '^ok ' "$log" | tail -n 40 | sed 's/^/  /'
 	done
+}
+
+suite_unit() {
+	cmocka "$build"/tests/unit/test_*
+}
+
+# the BPF programs, called by bpf(2) instead of by the kernel's tracepoints
+suite_bpf() {
+	[ "$(id -u)" != 0 ] || need_cgroup2
+	cmocka "$build"/tests/bpf/test_*
 }
 
 # a minute in CI, some seconds here: the corpora and what comes near them
@@ -129,10 +150,7 @@ suite_live() {
 		skip live "it needs root"
 		return
 	fi
-	grep -q ' - cgroup2 ' /proc/self/mountinfo || {
-		mkdir -p /sys/fs/cgroup/unified
-		mount -t cgroup2 none /sys/fs/cgroup/unified
-	}
+	need_cgroup2
 	check doctor native_doctor
 	# shellcheck disable=SC2086 # words
 	summed live python3 tests/live/run.py --ebpfmon "${EBPFMON:-./ebpfmon}" ${LIVE_OPTIONS:-}

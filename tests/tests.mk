@@ -70,6 +70,26 @@ $(BUILD)/tests/core/arm64/bpf_objects.o: src/bpf_objects.c $(wildcard bpf/* incl
 	$(Q)$(MAKE) --no-print-directory BUILD=$(@D) ARCH=arm64 UAPI='$(@D)/uapi -idirafter $(UAPI)' $(@D)/include/skeletons.h
 	$(Q)$(CC) -I$(@D)/include $(ALL_CFLAGS) -c -o $@ $<
 
+# ---- the BPF programs, run one by one: tests/bpf/programs.h ----
+
+BPF_TESTS := $(BUILD)/tests/bpf/test_programs
+
+# the same programs, as bpf(2) runs them
+$(BUILD)/tests/bpf/bpf_objects.o: src/bpf_objects.c $(wildcard bpf/* include/*.h include/events/*) vmlinux/vmlinux.h
+	$(Q)$(MAKE) --no-print-directory BUILD=$(@D)/objects BPF_DEFINES=-DTEST_RUN $(@D)/objects/include/skeletons.h
+	$(Q)$(CC) -I$(@D)/objects/include $(ALL_CFLAGS) -c -o $@ $<
+
+$(BUILD)/tests/bpf/place.skel.h: tests/bpf/place.bpf.c tests/bpf/place.h vmlinux/vmlinux.h
+	$(call say,BPF,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -c -o $(@:.skel.h=.bpf.o) $<
+	$(Q)$(BPFTOOL) gen skeleton $(@:.skel.h=.bpf.o) name place_bpf > $@
+
+$(BPF_TESTS): tests/bpf/test_programs.c tests/bpf/programs.c tests/bpf/programs.h $(BUILD)/tests/bpf/place.skel.h \
+		$(BUILD)/tests/bpf/bpf_objects.o $(BUILD)/src/loader.o $(LIBRARY)
+	$(call say,TEST,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) -I$(@D) $(ALL_LDFLAGS) -o $@ $(filter %.c %.o,$^) -lcmocka $(LDLIBS)
+
 # ---- what watching costs: tests/bench/bench.py ----
 
 BENCH := $(BUILD)/tests/bench/workload $(BUILD)/tests/bench/floor
@@ -102,14 +122,18 @@ $(BENCHES): $(BUILD)/%: %.c $(LIBRARY)
 test: ## install what is missing, run every test (root; some minutes)
 	$(Q)deploy/deps.sh test
 	$(Q)$(MAKE) --no-print-directory all tests
-	$(Q)tests/run.sh unit lint fuzz live verify install
+	$(Q)tests/run.sh unit bpf lint fuzz live verify install
 
 .PHONY: tests
-tests: $(UNIT_TESTS) $(FUZZERS) $(TRIGGER) $(REFUSE)
+tests: $(UNIT_TESTS) $(BPF_TESTS) $(FUZZERS) $(TRIGGER) $(REFUSE)
 
 .PHONY: test-unit
 test-unit: $(UNIT_TESTS) ## run the unit tests (no root)
 	$(Q)$(SANITIZER_ENV) BUILD=$(BUILD) tests/run.sh unit
+
+.PHONY: test-bpf
+test-bpf: $(BPF_TESTS) ## run the BPF programs one by one, on values that tests choose (root; seconds)
+	$(Q)$(SANITIZER_ENV) BUILD=$(BUILD) tests/run.sh bpf
 
 .PHONY: test-live
 test-live: all $(TRIGGER) $(REFUSE) ## run the live tests on this machine's kernel (root); LIVE_OPTIONS='-k tcp'
