@@ -46,6 +46,36 @@ static struct advice_entry *call_of(struct advice *a, const char *name, __u32 *a
 	return &a->calls[*abi][*nr];
 }
 
+/* Errors that say: what you ask for is not here. Others come of the moment, or are an answer. */
+static bool is_vain(const char *err)
+{
+	static const char *const errors[] = {"ENOENT",	   "ENOTTY", "ENOSYS",	     "EINVAL",
+					     "EOPNOTSUPP", "ENODEV", "EAFNOSUPPORT", "ENOTDIR"};
+
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
+		if (!strcmp(err, errors[i]))
+			return true;
+	return false;
+}
+
+static void add_vain(struct advice_entry *e, const cJSON *errors)
+{
+	const cJSON *err;
+
+	cJSON_ArrayForEach(err, errors)
+	{
+		if (!err->string || !is_vain(err->string))
+			continue;
+		e->vain += json_count(errors, err->string);
+		snprintf(e->error, sizeof(e->error), "%.15s", err->string);
+	}
+}
+
+bool advice_in_vain(const struct advice_entry *e)
+{
+	return e->runs && !e->setup && e->vain == e->count;
+}
+
 /*
  * Of the runtime's calls before the entry point, those count that were made under the filter.
  * Returns how many there were under one.
@@ -77,6 +107,8 @@ static __u64 add_calls(struct advice *a, const cJSON *calls, bool setup)
 		e->last = a->reports;
 		e->count += count - denied;
 		e->setup += setup ? count : 0;
+		if (!denied)
+			add_vain(e, json_at(c, "errors"));
 	}
 	return filtered;
 }
@@ -433,6 +465,9 @@ struct advice_entry advice_call(const struct advice *a, const char *name)
 		sum.setup += e->setup;
 		sum.denied += e->denied;
 		sum.arguments += e->arguments;
+		sum.vain += e->vain;
+		if (e->error[0])
+			memcpy(sum.error, e->error, sizeof(sum.error));
 		if (!sum.first[0])
 			memcpy(sum.first, e->first, sizeof(sum.first));
 	}

@@ -42,6 +42,8 @@ struct advice_entry {
 	__u64 setup; /* of these, the runtime's */
 	__u64 denied; /* by a filter, beside @count */
 	__u64 arguments; /* of @count, those whose arguments are known */
+	__u64 vain; /* of @count, those that failed because something is not there (advise.c) */
+	char error[16]; /* how the last of these failed */
 	char first[16]; /* the first process, by name; "" when only the runtime made it */
 };
 
@@ -79,6 +81,8 @@ void advice_warn(FILE *out, const struct advice *a, const char *prefix);
 
 /* Was the call made, or tried while a filter denied it, under this ABI? */
 bool advice_uses_abi(const struct advice *a, __u32 abi);
+/* Did each of its calls fail, as what it asked for was not there? Then no run can show what it is for. */
+bool advice_in_vain(const struct advice_entry *e);
 /* Profiles name calls whatever the ABI: what all ABIs' calls of this name come to. runs 0: none. */
 struct advice_entry advice_call(const struct advice *a, const char *name);
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include <string.h>
+#include <sys/socket.h>
 #include "advise_render.h"
 #include "../src/names.h" /* not include/names.h, which the search path has first */
+#include "safety.h"
 #include "wire.h"
 
 #define RULES_PER_CALL 32 /* a call with more different arguments is not narrowed */
@@ -34,6 +36,14 @@ static const struct narrow_row narrow_rows[] = {
 
 #define NR_NARROW (sizeof(narrow_rows) / sizeof(narrow_rows[0]))
 
+/*
+ * Narrowed whether that is asked for or not: a family stands for a part of the kernel, and the odd ones
+ * (AF_ALG, AF_VSOCK) are what exploits ask for. A program names its families; it does not compute them.
+ */
+static const struct narrow_row family_row = {"socket", {{0, 0xffffffffu}}};
+/* Of these two, which it is depends on what a name resolves to, and not on the program. */
+static const struct advice_arguments inet[] = {{.value = {AF_INET}}, {.value = {AF_INET6}}};
+
 /* ---- what is in ---- */
 
 enum verdict { LEFT_OUT, ALLOWED_WHOLE, ALLOWED_NARROWED };
@@ -53,35 +63,55 @@ static bool is_of(const struct advice_arguments *g, const char *name)
 	return its && !strcmp(its, name);
 }
 
-static bool same_values(const struct advice_arguments *a, const struct advice_arguments *b)
+static bool same_values(const struct narrow_row *row, const struct advice_arguments *a,
+			const struct advice_arguments *b)
 {
-	return !memcmp(a->value, b->value, sizeof(a->value));
+	for (int i = 0; i < ADVICE_ARGS; i++)
+		if ((a->value[i] ^ b->value[i]) & row->arg[i].mask)
+			return false;
+	return true;
 }
 
-/* The rules a call of @name is narrowed to: arguments that are different, whatever the ABI. */
-static size_t narrow_rules(const struct advice *a, const char *name,
-			   const struct advice_arguments *rules[RULES_PER_CALL])
-{
-	size_t nr = 0;
+/* The rules that calls are narrowed to. */
+struct narrow_rules {
+	const struct advice_arguments *v[RULES_PER_CALL];
+	size_t nr; /* more than RULES_PER_CALL: too many */
+};
 
+static void add_rule(struct narrow_rules *rules, const struct narrow_row *row,
+		     const struct advice_arguments *g)
+{
+	for (size_t i = 0; i < rules->nr && i < RULES_PER_CALL; i++)
+		if (same_values(row, rules->v[i], g))
+			return;
+	if (rules->nr < RULES_PER_CALL)
+		rules->v[rules->nr] = g;
+	rules->nr++;
+}
+
+/* Arguments of the row's call that are different, whatever the ABI. */
+static void narrow_rules(const struct advice *a, const struct narrow_row *row,
+			 struct narrow_rules *rules)
+{
+	bool has_inet = false;
+
+	rules->nr = 0;
 	for (size_t i = 0; i < a->nr_arguments; i++) {
 		const struct advice_arguments *g = &a->arguments[i];
-		bool known = !is_of(g, name);
 
-		for (size_t k = 0; k < nr && k < RULES_PER_CALL && !known; k++)
-			known = same_values(rules[k], g);
-		if (!known && nr < RULES_PER_CALL)
-			rules[nr] = g;
-		nr += !known;
+		if (!is_of(g, row->name))
+			continue;
+		add_rule(rules, row, g);
+		has_inet |= same_values(row, g, &inet[0]) || same_values(row, g, &inet[1]);
 	}
-	return nr;
+	for (size_t i = 0; row == &family_row && has_inet && i < 2; i++)
+		add_rule(rules, row, &inet[i]);
 }
 
-/* Why @name cannot be narrowed by its arguments; NULL: it can. */
+/* Why @name cannot be narrowed by its arguments; NULL: nothing speaks against it. */
 static const char *not_narrowed(const struct advice *a, const struct advice_form *f,
 				const char *name)
 {
-	const struct advice_arguments *rules[RULES_PER_CALL];
 	struct advice_entry e = advice_call(a, name);
 	struct base_reason why;
 
@@ -95,18 +125,41 @@ static const char *not_narrowed(const struct advice *a, const struct advice_form
 		return "not all its arguments are known";
 	if (!strncmp(name, "socket", 6) && advice_uses_abi(a, EV_ABI_COMPAT))
 		return "32-bit programs reach it by socketcall as well";
-	if (narrow_rules(a, name, rules) > RULES_PER_CALL)
-		return "it was made with too many different arguments";
+	return NULL;
+}
+
+/*
+ * By which arguments calls of @name are narrowed, and to which rules. NULL: they are not; then *why says
+ * why, or is "" where nobody would ask.
+ */
+static const struct narrow_row *narrowing(const struct advice *a, const struct advice_form *f,
+					  const char *name, struct narrow_rules *rules,
+					  const char **why)
+{
+	const struct narrow_row *rows[] = {f->args ? narrow_row(name) : NULL,
+					   !strcmp(name, family_row.name) ? &family_row : NULL};
+
+	*why = f->args || rows[1] ? not_narrowed(a, f, name) : "";
+	for (size_t i = 0; !*why && i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (!rows[i])
+			continue;
+		narrow_rules(a, rows[i], rules);
+		if (rules->nr <= RULES_PER_CALL)
+			return rows[i];
+	}
+	*why = *why ? *why : "it was made with too many different arguments";
 	return NULL;
 }
 
 static enum verdict verdict(const struct advice *a, const struct advice_form *f, const char *name)
 {
 	struct base_reason why;
+	struct narrow_rules rules;
+	const char * not ;
 
 	if (!advice_call(a, name).runs)
 		return base_set_has(&f->base, name, &why) ? ALLOWED_WHOLE : LEFT_OUT;
-	return f->args && !not_narrowed(a, f, name) ? ALLOWED_NARROWED : ALLOWED_WHOLE;
+	return narrowing(a, f, name, &rules, &not ) ? ALLOWED_NARROWED : ALLOWED_WHOLE;
 }
 
 /* Every call that the kernel may know, by the ABIs in use; a name that two of them have comes once. */
@@ -145,13 +198,14 @@ static void print_names(FILE *out, const struct advice *a, const struct advice_f
 }
 
 /* One rule per different arguments: several conditions on one argument mean different things. */
-static void print_narrowed(FILE *out, const struct advice *a, const char *name)
+static void print_narrowed(FILE *out, const struct advice *a, const struct advice_form *f,
+			   const char *name)
 {
-	const struct advice_arguments *rules[RULES_PER_CALL];
-	size_t nr = narrow_rules(a, name, rules);
-	const struct narrow_row *row = narrow_row(name);
+	struct narrow_rules rules;
+	const char *why;
+	const struct narrow_row *row = narrowing(a, f, name, &rules, &why);
 
-	for (size_t i = 0; i < nr; i++) {
+	for (size_t i = 0; row && i < rules.nr; i++) {
 		const char *sep = "";
 
 		fprintf(out,
@@ -165,7 +219,7 @@ static void print_narrowed(FILE *out, const struct advice *a, const char *name)
 				"%s\n\t\t\t\t{\"index\": %d, \"value\": %u, \"valueTwo\": %u, "
 				"\"op\": \"SCMP_CMP_MASKED_EQ\"}",
 				sep, row->arg[k].index, row->arg[k].mask,
-				rules[i]->value[k] & row->arg[k].mask);
+				rules.v[i]->value[k] & row->arg[k].mask);
 			sep = ",";
 		}
 		fprintf(out, "\n\t\t\t]\n\t\t}");
@@ -200,7 +254,7 @@ void advice_seccomp(FILE *out, const struct advice *a, const struct advice_form 
 	EACH_NAME(a, name)
 	{
 		if (verdict(a, f, name) == ALLOWED_NARROWED)
-			print_narrowed(out, a, name);
+			print_narrowed(out, a, f, name);
 	}
 	fprintf(out, "\n\t]\n}\n");
 }
@@ -232,6 +286,19 @@ static void explain_recorded(FILE *out, const struct advice *a, const struct adv
 	}
 	if (e->denied)
 		fprintf(out, "; denied %llu times", (unsigned long long)e->denied);
+	if (advice_in_vain(e)) {
+		fprintf(out, "; every call failed (");
+		advice_text(out, e->error);
+		fprintf(out, "), kept for where it would not");
+	}
+}
+
+static void explain_safety(FILE *out, const char *name)
+{
+	const char *why = safety_reason(name);
+
+	if (why)
+		fprintf(out, "; safety class: %s", why);
 }
 
 static void explain_base(FILE *out, const struct base_choice *base, const char *name)
@@ -252,13 +319,15 @@ static void explain_base(FILE *out, const struct base_choice *base, const char *
 static void explain_narrowed(FILE *out, const struct advice *a, const struct advice_form *f,
 			     const char *name)
 {
-	const struct advice_arguments *rules[RULES_PER_CALL];
-	const char *why = not_narrowed(a, f, name);
+	struct narrow_rules rules;
+	const char *why;
+	const struct narrow_row *row = narrowing(a, f, name, &rules, &why);
 
-	if (why && *why)
+	if (row)
+		fprintf(out, "; narrowed to %zu %s", rules.nr,
+			row == &family_row ? "families" : "rules");
+	else if (*why)
 		fprintf(out, "; not narrowed: %s", why);
-	else if (!why)
-		fprintf(out, "; narrowed to %zu rules", narrow_rules(a, name, rules));
 }
 
 static void explain_docker(FILE *out, const struct advice *a, const struct advice_form *f)
@@ -300,8 +369,10 @@ void advice_seccomp_explain(FILE *out, const struct advice *a, const struct advi
 			explain_recorded(out, a, &e);
 		else
 			explain_base(out, &f->base, name);
-		if (f->args && e.runs)
+		if (e.runs) {
+			explain_safety(out, name);
 			explain_narrowed(out, a, f, name);
+		}
 		fprintf(out, "\n");
 	}
 	explain_docker(out, a, f);

@@ -8,6 +8,7 @@
 #include "json_at.h"
 #include "json_file.h"
 #include "log.h"
+#include "../src/names.h" /* not include/names.h, which the search path has first */
 
 static const char *const mode_names[] = {"plain", "nnp", "always"};
 
@@ -31,16 +32,6 @@ static const struct {
 const char *base_mode_name(enum base_mode mode)
 {
 	return mode_names[mode];
-}
-
-static bool in_list(const char *list, const char *name)
-{
-	size_t len = strlen(name);
-
-	for (const char *p = list; len && (p = strstr(p, name)); p += len)
-		if ((p == list || p[-1] == ' ') && (p[len] == ' ' || !p[len]))
-			return true;
-	return false;
 }
 
 /* Debian's "1.1.5+ds1" is upstream's 1.1.5. */
@@ -82,7 +73,7 @@ bool base_set_has(const struct base_choice *c, const char *name, struct base_rea
 
 		if ((!in_all && (shipped[i].mode != c->mode ||
 				 !chosen(c, shipped[i].runtime, shipped[i].version))) ||
-		    !in_list(shipped[i].calls, name))
+		    !name_in_list(shipped[i].calls, name))
 			continue;
 		*why = (struct base_reason){in_all ? NULL : shipped[i].runtime,
 					    in_all ? NULL : shipped[i].version, 0};

@@ -625,3 +625,13 @@ const char *flag_take(const struct flag_name **table, __u64 *rest)
 		}
 	return NULL;
 }
+
+bool name_in_list(const char *list, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (const char *p = list; len && (p = strstr(p, name)); p += len)
+		if ((p == list || p[-1] == ' ') && (p[len] == ' ' || !p[len]))
+			return true;
+	return false;
+}

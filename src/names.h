@@ -6,6 +6,8 @@
 #include <linux/types.h>
 #include "schema.h"
 
+/* Is @name one of the words of @list, which have a space between them? */
+bool name_in_list(const char *list, const char *name);
 /* Each returns a static string, or NULL when the number has no name. */
 const char *name_errno(int err); /* 2 or -2 -> "ENOENT" */
 const char *name_signal(unsigned int sig); /* 15 -> "SIGTERM" */

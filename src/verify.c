@@ -3,20 +3,16 @@
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <string.h>
+#include "advise.h"
+#include "json_at.h"
 #include "log.h"
 #include "../src/names.h" /* not include/names.h, which the search path has first */
 #include "oci_profile.h"
+#include "safety.h"
 #include "verify.h"
 #include "wire.h"
 
 #define CALLS 1024 /* numbers that are looked at, of each ABI */
-
-static const struct {
-	const char *why, *calls;
-} safety[] = {
-#define SAFETY(why, calls) {why, calls},
-#include "safety.def"
-};
 
 static int run(const struct verify *v, const cJSON *profile, const cJSON *caps, struct outcome *o)
 {
@@ -123,22 +119,15 @@ int verify_replay(const struct verify *v, cJSON *out)
 
 /* ---- gate C ---- */
 
-static bool in_list(const char *list, const char *name)
+/* Why @name is kept whatever a run without it shows; NULL: it is to be tried. */
+static const char *kept_because(const struct verify *v, const struct advice *a, const char *name)
 {
-	size_t len = strlen(name);
+	const char *why = safety_reason(name);
+	struct advice_entry e = advice_call(a, name);
 
-	for (const char *p = list; (p = strstr(p, name)); p += len)
-		if ((p == list || p[-1] == ' ') && (p[len] == ' ' || !p[len]))
-			return true;
-	return false;
-}
-
-static bool is_safety(const struct verify *v, const char *name)
-{
-	for (size_t i = 0; i < sizeof(safety) / sizeof(safety[0]); i++)
-		if (in_list(safety[i].calls, name))
-			return true;
-	return oci_profile_allows(v->base, name);
+	if (oci_profile_allows(v->base, name))
+		return "the runtime's, or always in";
+	return why || !advice_in_vain(&e) ? why : "every call of it failed";
 }
 
 /* The worst of some runs; one that does any harm is enough. */
@@ -171,21 +160,23 @@ static int add_effect(cJSON *to, const char *name, int effect)
 	return 0;
 }
 
-static int ablate_call(const struct verify *v, const char *name, cJSON *entries,
-		       unsigned int *scored, unsigned int *needed)
+static int ablate_call(const struct verify *v, const char *name, cJSON *entries)
 {
-	cJSON *without;
-	int effect;
+	cJSON *without = oci_profile_without(v->profile, name);
+	int effect = ablate(v, without, v->caps);
 
-	if (is_safety(v, name))
-		return 0;
-	without = oci_profile_without(v->profile, name);
-	effect = ablate(v, without, v->caps);
 	cJSON_Delete(without);
 	log_info("without %s: %s", name, effect < 0 ? strerror(-effect) : effect_names[effect]);
-	++*scored;
-	*needed += effect > EFFECT_NONE;
 	return add_effect(entries, name, effect);
+}
+
+static void add_kept(cJSON *kept, const char *name, const char *why)
+{
+	cJSON *o = cJSON_CreateObject();
+
+	cJSON_AddStringToObject(o, "name", name);
+	cJSON_AddStringToObject(o, "why", why);
+	cJSON_AddItemToArray(kept, o);
 }
 
 static int ablate_caps(const struct verify *v, cJSON *out)
@@ -204,28 +195,67 @@ static int ablate_caps(const struct verify *v, cJSON *out)
 	return err;
 }
 
-int verify_minimality(const struct verify *v, cJSON *out)
+/* Does the profile allow this call, and has no ABI before @abi one of the same name? */
+static bool is_entry(const struct verify *v, __u32 abi, const char *name)
 {
-	cJSON *o = cJSON_AddObjectToObject(out, "minimality");
+	for (__u32 before = 0; before < abi; before++)
+		if (syscall_number(before, name) >= 0)
+			return false;
+	return oci_profile_allows(v->profile, name);
+}
+
+static int ablate_calls(const struct verify *v, const struct advice *a, cJSON *o)
+{
 	cJSON *entries = cJSON_AddArrayToObject(o, "entries");
-	unsigned int scored = 0, needed = 0;
+	cJSON *kept = cJSON_AddArrayToObject(o, "kept");
 	int err = 0;
 
 	for (__u32 abi = 0; abi <= EV_ABI_X32; abi++)
 		for (__u32 nr = 0; nr < CALLS && !err; nr++) {
-			const char *name = name_syscall(EV_SYSNR(abi, nr));
+			const char *name = name_syscall(EV_SYSNR(abi, nr)), *why;
 
-			if (name && oci_profile_allows(v->profile, name) &&
-			    !(abi && syscall_number(EV_ABI_NATIVE, name) >= 0) &&
-			    !(abi == EV_ABI_X32 && syscall_number(EV_ABI_COMPAT, name) >= 0))
-				err = ablate_call(v, name, entries, &scored, &needed);
+			if (!name || !is_entry(v, abi, name))
+				continue;
+			why = kept_because(v, a, name);
+			if (why)
+				add_kept(kept, name, why);
+			else
+				err = ablate_call(v, name, entries);
 		}
-	err = err ? err : ablate_caps(v, o);
+	return err;
+}
+
+static void add_score(cJSON *o)
+{
+	const cJSON *entries = json_at(o, "entries"), *e;
+	int scored = cJSON_GetArraySize(entries), needed = 0;
+
+	cJSON_ArrayForEach(e, entries)
+	{
+		needed += strcmp(json_text(e, "class"), effect_names[EFFECT_NONE]) != 0;
+	}
 	cJSON_AddNumberToObject(o, "repeats", VERIFY_REPEATS);
 	cJSON_AddNumberToObject(o, "scored", scored);
 	cJSON_AddNumberToObject(o, "needed", needed);
 	if (scored)
 		cJSON_AddNumberToObject(o, "score", (double)needed / scored);
+}
+
+int verify_minimality(const struct verify *v, cJSON *out)
+{
+	cJSON *o = cJSON_AddObjectToObject(out, "minimality");
+	struct advice *a = advice_new();
+	int err = a ? 0 : -ENOMEM;
+	const cJSON *report;
+
+	cJSON_ArrayForEach(report, v->reports)
+	{
+		err = err ? err : advice_add(a, report);
+	}
+	err = err ? err : ablate_calls(v, a, o);
+	err = err ? err : ablate_caps(v, o);
+	add_score(o);
+	advice_free(a);
 	return err ? err : 1;
 }
 

@@ -195,6 +195,66 @@ static void arguments_narrow(void **state)
 	cJSON_Delete(doc);
 }
 
+static bool allows_family(const cJSON *doc, int family)
+{
+	const cJSON *rule, *arg;
+
+	cJSON_ArrayForEach(rule, cJSON_GetObjectItem(doc, "syscalls"))
+	{
+		arg = cJSON_GetArrayItem(cJSON_GetObjectItem(rule, "args"), 0);
+		if (!strcmp(cJSON_GetArrayItem(cJSON_GetObjectItem(rule, "names"), 0)->valuestring,
+			    "socket") &&
+		    cJSON_GetArraySize(cJSON_GetObjectItem(rule, "args")) == 1 &&
+		    cJSON_GetObjectItem(arg, "valueTwo")->valueint == family)
+			return true;
+	}
+	return false;
+}
+
+/* Whether IPv4 or IPv6 is for others to say; nothing else is allowed that was not seen. */
+static void sockets_are_narrowed_to_families(void **state)
+{
+	cJSON *doc;
+
+	(void)state;
+	add(HEAD
+	    "\"syscalls\":{\"calls\":[{\"name\":\"socket\",\"count\":3},{\"name\":\"ioctl\",\"count\":1}],"
+	    "\"arguments\":[" ARGUMENT("socket", "0x2", "2") "," ARGUMENT(
+		    "socket", "0x1", "1") "," ARGUMENT("ioctl", "0x5401", "1") "]}}");
+	doc = profile(ADVICE_ERRNO);
+	assert_int_equal(narrowed(doc, "socket"), 3);
+	assert_int_equal(narrowed(doc, "ioctl"), -1);
+	assert_true(allows_family(doc, 1));
+	assert_true(allows_family(doc, 2));
+	assert_true(allows_family(doc, 10));
+	assert_false(allows_family(doc, 38));
+	assert_false(names(doc, 1, "socket"));
+	cJSON_Delete(doc);
+}
+
+static void calls_that_always_failed_are_kept(void **state)
+{
+	struct advice_entry e;
+	cJSON *doc;
+
+	(void)state;
+	add(HEAD "\"syscalls\":{\"calls\":["
+		 "{\"name\":\"access\",\"count\":2,\"errors\":{\"ENOENT\":2}},"
+		 "{\"name\":\"ioctl\",\"count\":2,\"errors\":{\"ENOTTY\":1}},"
+		 "{\"name\":\"rt_sigsuspend\",\"count\":1,\"errors\":{\"ERESTARTNOHAND\":1}}]}}");
+	e = advice_call(advice, "access");
+	assert_true(advice_in_vain(&e));
+	e = advice_call(advice, "ioctl");
+	assert_false(advice_in_vain(&e));
+	e = advice_call(advice, "rt_sigsuspend"); /* this is how it succeeds */
+	assert_false(advice_in_vain(&e));
+	e = advice_call(advice, "mount");
+	assert_false(advice_in_vain(&e));
+	doc = profile(ADVICE_ERRNO);
+	assert_true(names(doc, 0, "access"));
+	cJSON_Delete(doc);
+}
+
 static void the_runtimes_calls_stay_whole(void **state)
 {
 	cJSON *doc;
@@ -311,11 +371,18 @@ static void strings_are_escaped(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(recorded_calls_are_allowed), TEST(reports_merge),
-		TEST(needed_capabilities),	  TEST(hostile_reports),
-		TEST(arguments_narrow),		  TEST(the_runtimes_calls_stay_whole),
-		TEST(the_weakest_capability),	  TEST(docker_command),
-		TEST(kubernetes_policy),	  TEST(strings_are_escaped),
+		TEST(recorded_calls_are_allowed),
+		TEST(reports_merge),
+		TEST(needed_capabilities),
+		TEST(hostile_reports),
+		TEST(arguments_narrow),
+		TEST(the_runtimes_calls_stay_whole),
+		TEST(sockets_are_narrowed_to_families),
+		TEST(calls_that_always_failed_are_kept),
+		TEST(the_weakest_capability),
+		TEST(docker_command),
+		TEST(kubernetes_policy),
+		TEST(strings_are_escaped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,11 +2,14 @@
 # SPDX-License-Identifier: MIT
 """usage: container.py RUNTIME WORKLOAD BUNDLE NAME STATE
 
-Runs a workload's container to its end, does to it what workloads.py says, and prints what came of it.
-It is the command that `ebpfmon recommend --verify` repeats: its output is the oracle.
+Runs a workload's container to its end, does to it what workloads.py says, and prints what came of it: its output,
+what clients got, and the files that it leaves. It is the command that `ebpfmon recommend --verify` repeats:
+what it prints is the oracle. Each start finds STATE as it was set up, which is kept in STATE.pristine, and an empty /tmp.
 """
 import os
+import re
 import shutil
+import stat
 import subprocess
 import sys
 import time
@@ -83,18 +86,40 @@ def serve(workload, container, state):
     container.do("kill", name, "TERM")
 
 
+def refresh(state):
+    """What runs before left is gone. The directories themselves stay: they are mounted."""
+    for where in (state, state + ".tmp"):
+        for entry in os.scandir(where):
+            if entry.is_dir(follow_symlinks=False):
+                shutil.rmtree(entry.path)
+            else:
+                os.unlink(entry.path)
+    subprocess.run(["cp", "-a", state + ".pristine/.", state], check=True)
+
+
+def left(workload, state):
+    """Type, mode, owner, and size of the files that are left; numbers in names may differ from run to run."""
+    lines = set()
+    for top in (state, state + ".tmp"):
+        for directory, directories, files in os.walk(top):
+            for path in (os.path.join(directory, f) for f in directories + files):
+                s = os.lstat(path)
+                size = s.st_size if workload.sizes and stat.S_ISREG(s.st_mode) else "-"
+                lines.add("%s %d:%d %s %s" % (stat.filemode(s.st_mode), s.st_uid, s.st_gid, size,
+                                              re.sub("[0-9A-F]+", "N", os.path.relpath(path, state))))
+    out("".join(line + "\n" for line in sorted(lines)).encode())
+
+
 def main():
     runtime, name, bundle, cid, state = sys.argv[1:]
     workload = WORKLOADS[name]
-    shutil.rmtree(state + "/appendonlydir", ignore_errors=True)
-    for left in ("sock", "nginx.pid"):
-        if os.path.exists("%s/%s" % (state, left)):
-            os.unlink("%s/%s" % (state, left))
+    refresh(state)
     container = Container(runtime, bundle, cid)
     try:
         if workload.ask:
             serve(workload, container, state)
         status = container.end()
+        left(workload, state)
     finally:
         container.process.kill()
         subprocess.run([runtime, "delete", "-f", cid], check=False, capture_output=True)

@@ -53,7 +53,9 @@ def bundle(where, workload, state):
                             "options": ["rbind", "ro"]})
     for d in ("usr", "bin", "sbin", "lib", "lib64", "etc", "tmp", "proc", "dev", "sys", "state"):
         os.makedirs("%s/rootfs/%s" % (where, d))
-    c["mounts"] += [{"destination": "/tmp", "source": "tmpfs", "type": "tmpfs"},
+    os.makedirs(state + ".tmp")
+    os.chmod(state + ".tmp", 0o1777)
+    c["mounts"] += [{"destination": "/tmp", "source": state + ".tmp", "type": "bind", "options": ["rbind", "rw"]},
                     {"destination": "/state", "source": state, "type": "bind", "options": ["rbind", "rw"]}]
     c["linux"]["seccomp"] = json.loads(run(["./ebpfmon", "recommend", "seccomp", "--recording-profile"]))
     c["linux"].pop("cgroupsPath", None)
@@ -101,13 +103,15 @@ def verify(name, work, options):
     build(name, state)
     if workload.setup:
         workload.setup(state)
+    run(["cp", "-a", state, state + ".pristine"])
     bundle(where, workload, state)
     command = lambda b: [sys.executable, HERE + "/container.py", RUNTIME, name, b, cid, state]
     reports = ["%s/report-%d.json" % (work, i) for i in range(RECORDINGS)]
     for report in reports:
         record(command(where), cid, report)
-    done = subprocess.run(["./ebpfmon", "recommend", "--verify", "--json", "--args", "--for", RUNTIME, "--runs", str(options.runs),
-                           *(["--ablate"] if options.ablate else []), "--bundle", where, *reports, "--", *command("{}")],
+    done = subprocess.run(["./ebpfmon", "recommend", "--verify", "--json", *(["--args"] if options.args else []), "--for", RUNTIME, "--runs", str(options.runs),
+                           *(["--ablate"] if options.ablate else []),
+                           *(word for regex in workload.ignore for word in ("--ignore", regex)), "--bundle", where, *reports, "--", *command("{}")],
                           stdin=subprocess.DEVNULL, capture_output=True, check=False,
                           # what was left out may leave a server silent: no reason to wait long, each time
                           env=dict(os.environ, **({"VERIFY_TIMEOUT": "8"} if options.ablate else {})))
@@ -136,6 +140,7 @@ def main():
     p.add_argument("-k", default="")
     p.add_argument("--quick", action="store_true")
     p.add_argument("--ablate", action="store_true")
+    p.add_argument("--args", action="store_true", help="calls narrowed by all arguments, not sockets by their family alone")
     p.add_argument("--runs", type=int, default=2)
     p.add_argument("--table", default="/dev/stderr")
     options = p.parse_args()

@@ -10,8 +10,9 @@ import os
 
 NOBODY = 65534
 # argv of the container; user; what has to be installed; how to ask; what makes it read its configuration again
-Workload = collections.namedtuple("Workload", "argv user needs setup ask reload",
-                                  defaults=[0, (), None, None, None])
+# are sizes of the files it leaves the same each time; what in its output and messages is not (extended regular expressions)
+Workload = collections.namedtuple("Workload", "argv user needs setup ask reload sizes ignore",
+                                  defaults=[0, (), None, None, None, True, ()])
 
 
 def sh(script):
@@ -20,7 +21,7 @@ def sh(script):
 
 
 NGINX = """
-worker_processes 2; daemon off; error_log /dev/null; pid /state/nginx.pid; user www-data;
+worker_processes 2; daemon off; error_log stderr; pid /state/nginx.pid; user www-data;
 events { worker_connections 64; }
 http {
   access_log /state/access.log;
@@ -38,6 +39,13 @@ def nginx_setup(state):
     for name, text in (("conf", NGINX), ("www/small", "hello\n"), ("www/large", "line of text\n" * 100000)):
         with open("%s/%s" % (state, name), "w") as f:
             f.write(text)
+
+
+def sqlite3_setup(state):
+    """A database of another user's, which anybody may write to: what is made beside it is to be that user's."""
+    with open(state + "/owned", "w"):
+        os.chmod(state + "/owned", 0o666)
+        os.chown(state + "/owned", NOBODY, NOBODY)
 
 
 def curl(path, *options):
@@ -93,24 +101,28 @@ print(json.dumps(subprocess.run(["/bin/echo", "hi"], capture_output=True, text=T
 """], needs=["/usr/bin/python3"]),
     "gcc": Workload(sh("cd /tmp; echo 'int main(){return 7;}' > a.c; gcc -O2 -o a a.c && ./a; echo $?"), needs=["gcc"]),
     "sqlite3": Workload(["/usr/bin/sqlite3", "/tmp/db", "pragma journal_mode=wal; create table t(x); insert into t values(1),(2);"
-                         "select sum(x) from t; vacuum;"], needs=["sqlite3"]),
+                         "select sum(x) from t; vacuum; attach '/state/owned' as o; pragma o.journal_mode=persist;"
+                         "create table o.t(x); insert into o.t values(3); select x from o.t;"],
+                        needs=["sqlite3"], setup=sqlite3_setup),
     "redis": Workload(["/usr/bin/redis-server", "--port", "0", "--unixsocket", "/state/sock", "--dir", "/state", "--save", "",
                        "--appendonly", "yes", "--logfile", "/dev/null"], needs=["redis-server", "redis-cli"],
                       ask=[redis("set", "a", "1"), redis("incr", "a"), redis("eval", "return redis.call('get','a')", "0"),
-                           redis("save")]),
+                           redis("save")], sizes=False),
     "nginx": Workload(["/usr/sbin/nginx", "-c", "/state/conf"], needs=["nginx", "curl"], setup=nginx_setup,
                       ask=[curl("/small"), curl("/large"), curl("/large", "-H", "Accept-Encoding: gzip"), curl("/new")],
                       reload="HUP"),
     "memcached": Workload(["/usr/bin/memcached", "-u", "nobody", "-s", "/state/sock", "-a", "0777", "-t", "2"],
                           needs=["memcached"], ask=[MEMCACHED]),
     "postgresql": Workload(["/usr/lib/postgresql/15/bin/postgres", "-D", "/state/db", "-k", "/state", "-c",
-                            "listen_addresses=", "-c", "logging_collector=off"], NOBODY,
+                            "listen_addresses=", "-c", "logging_collector=off", "-c", "log_checkpoints=off",
+                            "-c", "log_line_prefix="], NOBODY,
                            ["/usr/lib/postgresql/15/bin/postgres", "pgbench"], postgres_setup,
                            [PGBENCH, psql("select count(*), sum(bid) from pgbench_accounts"),
                             psql("create temp table x as select generate_series(1,100000) n; select md5(string_agg(n::text,',' order by n desc)) from x")],
-                           "HUP"),
-    "switch-user": Workload(sh("/usr/bin/id -u; /usr/bin/setpriv --reuid=1000 --regid=1000 --clear-groups /usr/bin/id -u; touch /tmp/f; chown 5:5 /tmp/f; stat -c %u /tmp/f;"
-                               " /usr/bin/su -s /bin/sh nobody -c '/usr/bin/id -un'"), needs=["setpriv", "su"]),
+                           "HUP", sizes=False, ignore=["PID [0-9]+", "at 2[0-9-]+ [0-9:]+ UTC"]),
+    "switch-user": Workload(sh("S=$(cut -d' ' -f6 /proc/self/stat); export S; /usr/bin/id -u; /usr/bin/setpriv --reuid=1000 --regid=1000 --clear-groups /usr/bin/id -u; touch /tmp/f; chown 5:5 /tmp/f; stat -c %u /tmp/f;"
+                               " /usr/bin/su -s /bin/sh nobody -c '/usr/bin/id -un; "
+                               "[ $S = $(cut -d\" \" -f6 /proc/self/stat) ] || echo a session of its own'"), needs=["setpriv", "su"]),
     "go": Workload(["/state/program"], needs=["go"]),
     "threads": Workload(["/state/program"]),
     "i386": Workload(["/state/program"]),
