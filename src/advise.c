@@ -30,14 +30,13 @@ void advice_free(struct advice *a)
 /* "compat:mmap2" -> its entry, ABI and number; NULL: there is no such call. */
 static struct advice_entry *call_of(struct advice *a, const char *name, __u32 *abi, __u32 *nr)
 {
-	static const char *const prefixes[ADVICE_ABIS] = {"", "compat:", "x32:"};
 	int n;
 
 	*abi = 0;
 	for (__u32 i = 1; i < ADVICE_ABIS; i++)
-		if (!strncmp(name, prefixes[i], strlen(prefixes[i]))) {
+		if (!strncmp(name, name_abi(i), strlen(name_abi(i)))) {
 			*abi = i;
-			name += strlen(prefixes[i]);
+			name += strlen(name_abi(i));
 		}
 	n = syscall_number(*abi, name);
 	*nr = (__u32)n;

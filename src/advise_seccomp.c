@@ -3,16 +3,11 @@
 #include <sys/socket.h>
 #include "advise_render.h"
 #include "../src/names.h" /* not include/names.h, which the search path has first */
+#include "oci_profile.h"
 #include "safety.h"
 #include "wire.h"
 
 #define RULES_PER_CALL 32 /* a call with more different arguments is not narrowed */
-
-#if defined(__x86_64__)
-static const char *const archs[] = {"SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"};
-#elif defined(__aarch64__)
-static const char *const archs[] = {"SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM", "SCMP_ARCH_AARCH64"};
-#endif
 
 static const char *const docker_default[] = {
 #define ALLOWED(name) #name,
@@ -237,8 +232,8 @@ void advice_seccomp(FILE *out, const struct advice *a, const struct advice_form 
 		fprintf(out, "\t\"defaultErrnoRet\": 38,\n");
 	fprintf(out, "\t\"architectures\": [");
 	for (__u32 abi = 0; abi < ADVICE_ABIS; abi++)
-		if (advice_uses_abi(a, abi)) {
-			fprintf(out, "%s\"%s\"", sep, archs[abi]);
+		if (advice_uses_abi(a, abi) && oci_arch_name(abi)) {
+			fprintf(out, "%s\"%s\"", sep, oci_arch_name(abi));
 			sep = ", ";
 		}
 	fprintf(out, "],\n\t\"syscalls\": [\n\t\t{\n\t\t\t\"names\": [\n\t\t\t\t");
@@ -263,9 +258,8 @@ void advice_recording_profile(FILE *out)
 {
 	/* an ABI that is left out kills, whatever the default action */
 	fprintf(out, "{\"defaultAction\": \"SCMP_ACT_ALLOW\", \"architectures\": [");
-	for (size_t i = 0; i < sizeof(archs) / sizeof(archs[0]); i++)
-		if (!i || strcmp(archs[i], archs[0]) != 0)
-			fprintf(out, "%s\"%s\"", i ? ", " : "", archs[i]);
+	for (__u32 abi = 0; oci_arch_name(abi); abi++)
+		fprintf(out, "%s\"%s\"", abi ? ", " : "", oci_arch_name(abi));
 	fprintf(out, "], \"syscalls\": []}\n");
 }
 

@@ -166,6 +166,13 @@ const char *name_syscall(__u32 sysnr)
 	return cache[abi][nr];
 }
 
+const char *name_abi(__u32 abi)
+{
+	static const char *const prefixes[] = {"", "compat:", "x32:"};
+
+	return abi < COUNT(prefixes) ? prefixes[abi] : "";
+}
+
 int syscall_number(__u32 abi, const char *name)
 {
 	int nr;

@@ -13,6 +13,7 @@ const char *name_errno(int err); /* 2 or -2 -> "ENOENT" */
 const char *name_signal(unsigned int sig); /* 15 -> "SIGTERM" */
 const char *name_capability(unsigned int cap); /* 21 -> "CAP_SYS_ADMIN" */
 const char *name_syscall(__u32 sysnr); /* EV_SYSNR(abi, nr) -> "openat"; no ABI prefix */
+const char *name_abi(__u32 abi); /* what reports put before it: "", "compat:", "x32:" */
 int syscall_number(__u32 abi, const char *name); /* the way back, -1 when unknown */
 /* Of a type declared with ENUM in types.def: the value's name. */
 const char *name_enum(enum field_type type, __u64 value);

@@ -513,10 +513,7 @@ void value_syscall(struct buf *b, __u32 sysnr)
 {
 	const char *name = name_syscall(sysnr);
 
-	if (sysnr >> 16 == EV_ABI_COMPAT)
-		buf_str(b, "compat:");
-	else if (sysnr >> 16 == EV_ABI_X32)
-		buf_str(b, "x32:");
+	buf_str(b, name_abi(sysnr >> 16));
 	if (name)
 		buf_str(b, name);
 	else

@@ -81,14 +81,14 @@ static int try_calls(const struct verify *v, struct probe *probes, size_t nr, cJ
 	int err;
 
 	for (size_t i = 0; i < nr; i++) {
-		enum oci_kind kind = oci_profile_verdict(v->profile, &probes[i].call).kind;
+		struct oci_answer answer = oci_profile_answer(v->profile, &probes[i].call);
 
 		if (is_unseen(&probes[i].call))
 			continue;
-		if (kind == OCI_ERRNO || kind == OCI_KILL)
-			probes[n++] = probes[i];
-		else
+		if (answer.passes)
 			allowed++;
+		else if (answer.verdict.kind != OCI_ASK)
+			probes[n++] = probes[i];
 	}
 	err = probe_calls(v->profile, probes, n);
 	if (err) {
@@ -96,7 +96,8 @@ static int try_calls(const struct verify *v, struct probe *probes, size_t nr, cJ
 		return err;
 	}
 	for (size_t i = 0; i < n; i++)
-		if (as_declared(&probes[i], oci_profile_verdict(v->profile, &probes[i].call)))
+		if (as_declared(&probes[i],
+				oci_profile_answer(v->profile, &probes[i].call).verdict))
 			refused++;
 		else
 			add_wrong(wrong, &probes[i]);
@@ -117,7 +118,7 @@ static int try_abi(const struct verify *v, __u32 abi, cJSON *abis)
 	if (!probes)
 		return -ENOMEM;
 	for (__u32 nr = 0; nr < CALLS; nr++)
-		probes[nr].call = (struct oci_call){abi, nr, NOTHING};
+		probes[nr].call = (struct oci_call){.abi = abi, .nr = nr, .args = NOTHING};
 	o = cJSON_CreateObject();
 	cJSON_AddStringToObject(o, "abi", abi_names[abi]);
 	cJSON_AddItemToArray(abis, o);
@@ -132,8 +133,8 @@ static int try_families(const struct verify *v, cJSON *out)
 	int nr = syscall_number(EV_ABI_NATIVE, "socket");
 
 	for (int f = 0; f < AF_MAX; f++)
-		probes[f].call =
-			(struct oci_call){EV_ABI_NATIVE, (__u32)nr, {(__u64)f, SOCK_STREAM, 0}};
+		probes[f].call = (struct oci_call){
+			.abi = EV_ABI_NATIVE, .nr = (__u32)nr, .args = {(__u64)f, SOCK_STREAM, 0}};
 	return try_calls(v, probes, AF_MAX, cJSON_AddObjectToObject(out, "families"));
 }
 
@@ -176,11 +177,12 @@ static bool try_canaries(const struct verify *v, cJSON *out)
 
 	for (size_t i = 0; i < sizeof(canaries) / sizeof(canaries[0]); i++) {
 		int nr = syscall_number(EV_ABI_NATIVE, canaries[i].call);
-		struct oci_call c = {
-			EV_ABI_NATIVE, (__u32)nr, {(__u64)canaries[i].family, SOCK_SEQPACKET, 0}};
+		struct oci_call c = {.abi = EV_ABI_NATIVE,
+				     .nr = (__u32)nr,
+				     .args = {(__u64)canaries[i].family, SOCK_SEQPACKET, 0}};
 		bool used = was_recorded(v, canaries[i].call, canaries[i].family);
 		bool allowed = canaries[i].family
-				       ? oci_profile_verdict(v->profile, &c).kind == OCI_ALLOW
+				       ? oci_profile_answer(v->profile, &c).passes
 				       : oci_profile_allows(v->profile, canaries[i].call);
 		cJSON *o = cJSON_CreateObject();
 

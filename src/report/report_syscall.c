@@ -29,8 +29,7 @@ void report_errno_name(char *out, size_t size, __u32 err)
 static void call_name(char *out, size_t size, __u32 sysnr)
 {
 	const char *name = name_syscall(sysnr);
-	__u32 abi = sysnr >> 16;
-	const char *prefix = abi == EV_ABI_COMPAT ? "compat:" : abi == EV_ABI_X32 ? "x32:" : "";
+	const char *prefix = name_abi(sysnr >> 16);
 
 	if (name)
 		snprintf(out, size, "%s%s", prefix, name);
