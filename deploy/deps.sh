@@ -52,7 +52,7 @@ if [ "$(dpkg --print-architecture)" = amd64 ] && [ "${1:-}" != build ]; then
 fi
 
 test=("${build[@]}" libcmocka-dev libclang-rt-dev python3 python3-jsonschema python3-yaml apparmor strace jq runc docker.io
-	gcovr busybox-static iproute2 perl sqlite3 git redis-server redis-tools nginx-light apache2-utils
+	gcovr patchelf busybox-static iproute2 perl sqlite3 git redis-server redis-tools nginx-light apache2-utils
 	openssl tar findutils "${m32[@]}" shellcheck clang-format clang-tidy cppcheck codespell)
 # shellcheck disable=SC2034 # read by name, in main()
 bench=("${test[@]}" bpftrace libbpf-tools linux-perf)

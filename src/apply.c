@@ -12,18 +12,26 @@
 #include "log.h"
 
 #define PLACE	    "{}"
+#define RUNTIME	    "{runtime}"
 #define FIXED_WORDS 16 /* options that are not capabilities */
 
 int apply_open(struct apply *a)
 {
-	bool there = false;
+	bool there = false, runtime = false;
 
-	for (char *const *w = a->command; *w; w++)
+	for (char *const *w = a->command; *w; w++) {
 		there |= a->bundle ? strstr(*w, PLACE) != NULL : !strcmp(*w, PLACE);
+		runtime |= strstr(*w, RUNTIME) != NULL;
+	}
 	if (!there) {
 		log_error("the command has no argument {}: that is where %s",
 			  a->bundle ? "the bundle's directory goes"
 				    : "the advice goes, as options");
+		return -EINVAL;
+	}
+	if (runtime != (a->runtime != NULL)) {
+		log_error("%s", runtime ? "the command has {runtime}: --runtime says which"
+					: "--runtime: the command has no {runtime} to put it in");
 		return -EINVAL;
 	}
 	snprintf(a->dir, sizeof(a->dir), "/tmp/ebpfmon-verify-XXXXXX");
@@ -152,14 +160,31 @@ static int write_bundle(const struct apply *a, const cJSON *profile, const cJSON
 
 /* ---- both ---- */
 
+static const char *put_in(const struct apply *a, FILE *f, const char *word)
+{
+	if (a->runtime && !strncmp(word, RUNTIME, strlen(RUNTIME))) {
+		fputs(a->runtime, f);
+		return word + strlen(RUNTIME);
+	}
+	if (a->bundle && !strncmp(word, PLACE, strlen(PLACE))) {
+		fputs(a->dir, f);
+		return word + strlen(PLACE);
+	}
+	fputc(*word, f);
+	return word + 1;
+}
+
 static void add_word(const struct apply *a, struct words *w, const char *word)
 {
-	const char *place = a->bundle ? strstr(word, PLACE) : NULL;
+	size_t len;
+	FILE *f = open_memstream(&w->v[w->nr], &len);
 
-	if (place)
-		add(w, "%.*s%s%s", (int)(place - word), word, a->dir, place + strlen(PLACE));
+	while (f && *word)
+		word = put_in(a, f, word);
+	if (!f || fclose(f) || !w->v[w->nr])
+		w->failed = true;
 	else
-		add(w, "%s", word);
+		w->nr++;
 }
 
 char **apply_argv(const struct apply *a, const cJSON *profile, const cJSON *caps)

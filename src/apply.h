@@ -11,6 +11,7 @@ struct apply {
 	char *const *command; /* with "{}" in it; ended by NULL */
 	const char *
 		bundle; /* of an OCI runtime: "{}" is a changed copy's path; NULL: "{}" is options */
+	const char *runtime; /* what "{runtime}" in the command becomes; NULL: nothing does */
 	bool new_privileges; /* without no-new-privileges */
 	char dir[64]; /* where profile and copy are; apply_open() makes it */
 };

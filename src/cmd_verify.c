@@ -25,6 +25,9 @@ static const char usage[] =
 	"{} becomes the options of the advice (docker, podman): --verify web.json -- docker run --rm {} IMAGE\n"
 	"  --bundle DIR       of runc and crun: {} becomes a copy of the bundle with the advice put in:\n"
 	"                     --verify --bundle DIR web.json -- runc run -b {} NAME\n"
+	"  --runtime LIST     several, with commas between: {runtime} in COMMAND becomes each of them, and the same\n"
+	"                     profile has to do, with and without no-new-privileges (gate D):\n"
+	"                     --verify --runtime docker,podman web.json -- {runtime} run --rm {} IMAGE\n"
 	"  --runs N           how often, without and with the advice (3)\n"
 	"  --timeout SECONDS  that a run may take (60)\n"
 	"  --ignore REGEX     what matches is no difference (extended regular expression); repeatable\n"
@@ -34,10 +37,12 @@ static const char usage[] =
 	"  --profile FILE     this seccomp profile instead of the advised one\n"
 	"  --new-privileges   without no-new-privileges: for programs that gain them (sudo, su)\n"
 	"  --json             the findings as a JSON document\n"
-	"Ends with 0: all gates passed; 3: one did not; 4: COMMAND does not do the same twice as it is\n";
+	"Ends with 0: all gates passed; 3: one did not; 4: COMMAND does not do the same twice, or by another\n"
+	"runtime, as it is\n";
 
 enum {
 	OPT_BUNDLE = 1,
+	OPT_RUNTIME,
 	OPT_RUNS,
 	OPT_TIMEOUT,
 	OPT_IGNORE,
@@ -51,6 +56,7 @@ enum {
 
 static const struct option options[] = {
 	{"bundle", required_argument, NULL, OPT_BUNDLE},
+	{"runtime", required_argument, NULL, OPT_RUNTIME},
 	{"runs", required_argument, NULL, OPT_RUNS},
 	{"timeout", required_argument, NULL, OPT_TIMEOUT},
 	{"ignore", required_argument, NULL, OPT_IGNORE},
@@ -75,6 +81,21 @@ static int number(const char *text, unsigned int min, unsigned int *value)
 		return -EINVAL;
 	}
 	*value = (unsigned int)n;
+	return 0;
+}
+
+/* The words stay where they are, in argv. */
+static int runtimes(struct verify *v, char *list)
+{
+	for (char *word; (word = strsep(&list, ","));) {
+		if (!*word || v->nr_runtimes == VERIFY_RUNTIMES_MAX) {
+			log_error("--runtime: names with commas between, at most %d",
+				  VERIFY_RUNTIMES_MAX);
+			return -EINVAL;
+		}
+		v->runtimes[v->nr_runtimes++] = word;
+	}
+	v->apply.runtime = v->runtimes[0];
 	return 0;
 }
 
@@ -108,6 +129,7 @@ static int take_option(struct request *r, int option)
 {
 	switch (option) {
 	case OPT_BUNDLE: r->v.apply.bundle = optarg; return 0;
+	case OPT_RUNTIME: return runtimes(&r->v, optarg);
 	case OPT_RUNS: return number(optarg, 2, &r->v.runs);
 	case OPT_TIMEOUT: return number(optarg, 1, &r->v.replay.timeout);
 	case OPT_IGNORE: return ignore(&r->v.replay, optarg);
@@ -270,6 +292,33 @@ static void print_classes(const char *what, const cJSON *list)
 	printf("\n");
 }
 
+static void print_portability(const cJSON *gate)
+{
+	const cJSON *o, *mode, *e;
+
+	printf("D portability  %s\n",
+	       cJSON_IsTrue(json_at(gate, "rejected")) ? "REJECTED" : passed(gate));
+	cJSON_ArrayForEach(o, json_at(gate, "runtimes"))
+	{
+		printf("    %s:%s\n", json_text(o, "runtime"),
+		       cJSON_IsTrue(json_at(o, "same"))
+			       ? ""
+			       : " without the advice it does otherwise than the first");
+		cJSON_ArrayForEach(mode, json_at(o, "modes"))
+		{
+			printf("\t%s:", cJSON_IsTrue(json_at(mode, "no_new_privileges"))
+						? "no-new-privileges"
+						: "new privileges");
+			cJSON_ArrayForEach(e, json_at(mode, "effects"))
+				printf(" %s", e->valuestring);
+			printf("\n");
+			print_difference(mode, "output");
+			print_difference(mode, "log");
+		}
+		print_difference(o, "difference");
+	}
+}
+
 static void print_text(const cJSON *doc)
 {
 	const cJSON *o = json_at(doc, "profile"), *c;
@@ -295,6 +344,8 @@ static void print_text(const cJSON *doc)
 	}
 	if (json_at(doc, "negative"))
 		print_negative(json_at(doc, "negative"));
+	if (json_at(doc, "portability"))
+		print_portability(json_at(doc, "portability"));
 	o = json_at(doc, "minimality");
 	if (o) {
 		printf("C minimality   %g of %g entries outside of the safety class are needed\n",
@@ -319,7 +370,7 @@ static int answer(const struct request *r, const cJSON *doc)
 /* The gates one after the other: what fails early would make the later ones meaningless. */
 static int gates(struct request *r, cJSON *doc)
 {
-	int ok, a, b;
+	int ok, a, b, d = 1;
 
 	verify_profile(&r->v, doc);
 	ok = verify_oracle(&r->v, doc);
@@ -327,10 +378,14 @@ static int gates(struct request *r, cJSON *doc)
 		return ok ? EXIT_FAIL : EXIT_PARTIAL;
 	a = verify_replay(&r->v, doc);
 	b = a < 0 ? a : verify_negative(&r->v, doc);
-	if (b < 0 || (a && r->ablate && verify_minimality(&r->v, doc) < 0))
+	if (b >= 0 && r->v.nr_runtimes)
+		d = verify_portability(&r->v, doc);
+	if (b < 0 || d < 0 || (a && r->ablate && verify_minimality(&r->v, doc) < 0))
 		return EXIT_FAIL;
-	cJSON_AddBoolToObject(doc, "passed", a && b);
-	return a && b ? EXIT_OK : EXIT_FINDINGS;
+	cJSON_AddBoolToObject(doc, "passed", a && b && d);
+	if (a && b && cJSON_IsTrue(json_at(json_at(doc, "portability"), "rejected")))
+		return EXIT_PARTIAL;
+	return a && b && d ? EXIT_OK : EXIT_FINDINGS;
 }
 
 int cmd_verify(int argc, char **argv)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Gates A and C: the command is run again. Gate B is in verify_negative.c. */
+/* Gates A and C: the command is run again. Gate B is in verify_negative.c, D in verify_portability.c. */
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <string.h>
@@ -14,7 +14,7 @@
 
 #define CALLS 1024 /* numbers that are looked at, of each ABI */
 
-static int run(const struct verify *v, const cJSON *profile, const cJSON *caps, struct outcome *o)
+int verify_run(const struct verify *v, const cJSON *profile, const cJSON *caps, struct outcome *o)
 {
 	char **argv = apply_argv(&v->apply, profile, caps);
 	int err;
@@ -28,9 +28,8 @@ static int run(const struct verify *v, const cJSON *profile, const cJSON *caps, 
 	return err;
 }
 
-/* What the first difference looks like, for people: a line of each side. */
-static void add_difference(cJSON *out, const char *key, const struct captured *a,
-			   const struct captured *b)
+void verify_difference(cJSON *out, const char *key, const struct captured *a,
+		       const struct captured *b)
 {
 	const struct captured *sides[] = {a, b};
 	static const char *const names[] = {"without", "under"};
@@ -62,7 +61,7 @@ int verify_oracle(struct verify *v, cJSON *out)
 	for (unsigned int i = 0; i < v->runs; i++) {
 		struct outcome again = {0};
 		enum effect e;
-		int err = run(v, NULL, NULL, i ? &again : &v->want);
+		int err = verify_run(v, NULL, NULL, i ? &again : &v->want);
 
 		if (err)
 			return err;
@@ -72,7 +71,7 @@ int verify_oracle(struct verify *v, cJSON *out)
 		if (e == EFFECT_LOG)
 			v->log_is_stable = false;
 		if (e > worst && e > EFFECT_LOG)
-			add_difference(o, "difference", &v->want.out, &again.out);
+			verify_difference(o, "difference", &v->want.out, &again.out);
 		worst = e > worst ? e : worst;
 		outcome_free(&again);
 	}
@@ -95,7 +94,7 @@ int verify_replay(const struct verify *v, cJSON *out)
 	for (unsigned int i = 0; i < v->runs; i++) {
 		struct outcome got = {0};
 		enum effect e;
-		int err = run(v, v->profile, v->caps, &got);
+		int err = verify_run(v, v->profile, v->caps, &got);
 
 		if (err)
 			return err;
@@ -106,8 +105,8 @@ int verify_replay(const struct verify *v, cJSON *out)
 			cJSON_DeleteItemFromObject(o, "log");
 			cJSON_DeleteItemFromObject(o, "exit_status");
 			cJSON_AddNumberToObject(o, "exit_status", got.status);
-			add_difference(o, "output", &v->want.out, &got.out);
-			add_difference(o, "log", &v->want.err, &got.err);
+			verify_difference(o, "output", &v->want.out, &got.out);
+			verify_difference(o, "log", &v->want.err, &got.err);
 		}
 		worst = e > worst ? e : worst;
 		outcome_free(&got);
@@ -137,7 +136,7 @@ static int ablate(const struct verify *v, const cJSON *profile, const cJSON *cap
 
 	for (int i = 0; i < VERIFY_REPEATS && e == EFFECT_NONE; i++) {
 		struct outcome got = {0};
-		int err = run(v, profile, caps, &got);
+		int err = verify_run(v, profile, caps, &got);
 
 		if (err)
 			return err;

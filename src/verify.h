@@ -9,7 +9,8 @@
 #include "apply.h"
 #include "replay.h"
 
-#define VERIFY_REPEATS 3 /* of gate C, before an entry counts as not needed */
+#define VERIFY_REPEATS	    3 /* of gate C, before an entry counts as not needed */
+#define VERIFY_RUNTIMES_MAX 8
 
 struct cJSON;
 
@@ -17,6 +18,8 @@ struct verify {
 	struct apply apply;
 	struct replay replay;
 	unsigned int runs;
+	char *runtimes[VERIFY_RUNTIMES_MAX]; /* for {runtime}; all gates but D use the first */
+	unsigned int nr_runtimes;
 	const struct cJSON *reports; /* array */
 	const struct cJSON *profile, *caps; /* the advice */
 	const struct cJSON
@@ -31,6 +34,20 @@ int verify_replay(const struct verify *v, struct cJSON *out);
 int verify_negative(const struct verify *v, struct cJSON *out);
 /* Gate C: only measured, so it passes when it could be. */
 int verify_minimality(const struct verify *v, struct cJSON *out);
+/*
+ * Gate D: every runtime, with and without no_new_privs, under the same profile. "rejected" is set where
+ * nothing is wrong but that a runtime does otherwise without the advice, too.
+ */
+int verify_portability(struct verify *v, struct cJSON *out);
+/*
+ * Runs the command once: under @profile and @caps, or as it is when they are NULL. 0, or -errno after saying
+ * what is wrong; then the outcome is untouched, otherwise the caller's to free.
+ */
+int verify_run(const struct verify *v, const struct cJSON *profile, const struct cJSON *caps,
+	       struct outcome *o);
+/* What the first difference looks like, for people: a line of each side, as member @key of @out. */
+void verify_difference(struct cJSON *out, const char *key, const struct captured *without,
+		       const struct captured *under);
 /* The share of known calls that the profile refuses. */
 void verify_profile(const struct verify *v, struct cJSON *out);
 

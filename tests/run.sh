@@ -171,6 +171,16 @@ suite_verify() {
 	summed verify python3 tests/verify/verify.py --quick --table "$logs/verify.table"
 }
 
+# one profile under Docker, and under this and the newest runc; what it leaves in build/portable is for virtual machines, too
+suite_portable() {
+	if [ "$(id -u)" != 0 ]; then
+		skip portable "it needs root"
+		return
+	fi
+	check portable.record python3 tests/verify/portable.py record || return
+	summed portable python3 tests/verify/portable.py verify runc newer:runc docker:newer:runc
+}
+
 # Kernels as KERNEL= takes them: NAME[/arm64][/v1|/hybrid], cgroup v2 if nothing else is said; the longest first.
 vm_all='6.12 6.1 6.1/v1 6.1/hybrid 5.10 7.3 6.1/arm64 5.10/arm64 6.12/arm64 7.3/arm64 5.10-rt 6.1-rt 6.16 6.18 7.2'
 vm_ci='6.1 6.12 5.10 6.1/v1 6.1/hybrid 7.3'

@@ -489,7 +489,7 @@ class RuncContainer(Container):
 class Docker:
     """A Docker daemon of our own: no service, no network, its files in our directory."""
 
-    def __init__(self, setup):
+    def __init__(self, setup, options=()):
         for program in ("dockerd", "docker"):
             if not shutil.which(program):
                 raise Skip("%s is not installed" % program)
@@ -499,7 +499,7 @@ class Docker:
         self.process = subprocess.Popen(
             ["dockerd", "--data-root", self.dir + "/data", "--exec-root", self.dir + "/exec",
              "-H", self.socket, "-p", self.dir + "/pid", "--iptables=false", "--bridge=none",
-             "--storage-driver", "vfs", "--add-runtime", "plain=/usr/sbin/runc"],
+             "--storage-driver", "vfs", "--add-runtime", "plain=/usr/sbin/runc", *options],
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, start_new_session=True)
         try:
             wait_until(self.answers, 2 * START_TIMEOUT, "dockerd to answer")

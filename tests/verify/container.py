@@ -30,9 +30,13 @@ class Container:
 
     def __init__(self, runtime, bundle, name):
         self.runtime, self.name = runtime, name
-        subprocess.run([runtime, "delete", "-f", name], check=False, capture_output=True)
+        self.delete()
         self.process = subprocess.Popen([runtime, "run", "-b", bundle, name], stdin=subprocess.DEVNULL,
                                         stdout=subprocess.PIPE)
+
+    def delete(self):
+        """Whatever became of it; or what a run before left."""
+        subprocess.run([self.runtime, "delete", "-f", self.name], check=False, capture_output=True)
 
     def do(self, *words):
         """One command of the runtime's; its output and whether it went well are part of the oracle."""
@@ -110,11 +114,10 @@ def left(workload, state):
     out("".join(line + "\n" for line in sorted(lines)).encode())
 
 
-def main():
-    runtime, name, bundle, cid, state = sys.argv[1:]
-    workload = WORKLOADS[name]
+def play(workload, state, make):
+    """One start, by make(), and all that is done to it; its exit status."""
     refresh(state)
-    container = Container(runtime, bundle, cid)
+    container = make()
     try:
         if workload.ask:
             serve(workload, container, state)
@@ -122,8 +125,13 @@ def main():
         left(workload, state)
     finally:
         container.process.kill()
-        subprocess.run([runtime, "delete", "-f", cid], check=False, capture_output=True)
-    sys.exit(status)
+        container.delete()
+    return status
+
+
+def main():
+    runtime, name, bundle, cid, state = sys.argv[1:]
+    sys.exit(play(WORKLOADS[name], state, lambda: Container(runtime, bundle, cid)))
 
 
 if __name__ == "__main__":

@@ -86,8 +86,10 @@ def record(command, cid, report):
     for line in mon.stderr:
         if b"recording" in line:
             break
-    subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=120, check=False)
+    said = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=120, check=False).stdout
     mon.communicate(timeout=150)
+    for line in re.findall(rb"^(?:pause|resume|kill|exec): [1-9].*", said, re.M):
+        raise RuntimeError("what is to be done to it does not work without a profile either: %s" % line)
 
 
 def verify(name, work, options):
