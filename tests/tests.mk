@@ -122,11 +122,7 @@ $(BENCHES): $(BUILD)/%: %.c $(LIBRARY)
 test: ## install what is missing, run every test (root; some minutes)
 	$(Q)deploy/deps.sh test
 	$(Q)$(MAKE) --no-print-directory all tests
-<<<<<<< HEAD
-	$(Q)tests/run.sh unit bpf lint fuzz live verify install
-=======
-	$(Q)tests/run.sh unit lint fuzz live verify portable install
->>>>>>> 0245e7e (verify: gate D, the same profile under other runtimes)
+	$(Q)tests/run.sh unit bpf lint fuzz live verify portable install
 
 .PHONY: tests
 tests: $(UNIT_TESTS) $(BPF_TESTS) $(FUZZERS) $(TRIGGER) $(REFUSE)
