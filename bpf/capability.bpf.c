@@ -9,7 +9,8 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-#define CAP_OPT_NOAUDIT 2
+#define CAP_OPT_NOAUDIT	 2
+#define CAP_AUDIT_WRITE_ 29
 #define FRAMES                                                                                     \
 	8 /* what the tracepoint adds (up to 4), cap_capable(), security_capable(), who asked */
 
@@ -137,7 +138,7 @@ static __always_inline void check_keep(const struct check *c, int nr)
 		return;
 	}
 	if (!p) {
-		struct checks first = {.nr = 1, .c = {*c}};
+		struct checks first = {check_state(c->what & 0xff), 1, {*c}};
 
 		if (!bpf_map_update_elem(&task_checks, &tid, &first, BPF_NOEXIST))
 			check_mark(tid, 1);
@@ -155,6 +156,8 @@ static __always_inline void check_begin(const struct cred *cred, struct user_nam
 	struct check c = {.count = 1};
 
 	flags |= ret ? 0 : CHECK_GRANTED;
+	/* what is written to an audit that is off goes nowhere, and libaudit goes on without */
+	flags |= cap == CAP_AUDIT_WRITE_ && cfg.audit_off ? CHECK_PROBE : 0;
 	if (cred == BPF_CORE_READ(t, cred) && cred == BPF_CORE_READ(t, real_cred))
 		flags |= CHECK_OWN;
 	flags |= namespace_of(t, ns) << 3;

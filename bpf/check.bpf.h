@@ -49,6 +49,9 @@ __inline_always bool call_filtered(struct task_struct *t, __u32 nr, struct pt_re
 #define CHECKS_PER_CALL 8
 #define CHECK_MARKS	16384 /* a power of two */
 #define CHECK_NO_CALL	0xffffffffu
+#define CAP_SETGID_	6
+#define CAP_SETUID_	7
+#define CAP_SETPCAP_	8
 
 enum check_flags {
 	CHECK_GRANTED = 1 << 0,
@@ -63,6 +66,7 @@ struct check {
 };
 
 struct checks {
+	__u64 before; /* check_state() when the first check was made */
 	__u32 nr;
 	struct check c[CHECKS_PER_CALL];
 };
@@ -146,6 +150,45 @@ __inline_always void check_count(const struct check *c, __u32 sysnr, __s32 err)
 		ev_submit_fixed(&e, EV_capability_checks, false);
 }
 
+/*
+ * What tells whether a call would have done the same without the capability that it asked for first:
+ * capset() only needs SETPCAP to inherit what was neither permitted nor inherited (cap_capset() of
+ * security/commoncap.c), setuid(x) only needs SETUID when the real or the saved id becomes another one
+ * (kernel/sys.c), setgid() likewise.
+ */
+__inline_always __u64 check_state(__u32 cap)
+{
+	struct task_struct *t = (struct task_struct *)bpf_get_current_task();
+	struct cred *cred = BPF_CORE_READ(t, cred);
+	__u64 inherited = 0, permitted = 0;
+
+	if (cap == CAP_SETUID_)
+		return (__u64)BPF_CORE_READ(cred, uid.val) << 32 | BPF_CORE_READ(cred, suid.val);
+	if (cap == CAP_SETGID_)
+		return (__u64)BPF_CORE_READ(cred, gid.val) << 32 | BPF_CORE_READ(cred, sgid.val);
+	if (cap != CAP_SETPCAP_)
+		return 0;
+	bpf_core_read(&inherited, sizeof(inherited), &cred->cap_inheritable);
+	bpf_core_read(&permitted, sizeof(permitted), &cred->cap_permitted);
+	return inherited | permitted;
+}
+
+/* 1: so it would. Global: the verifier walks it once, not for each way that leads to it. */
+__noinline int check_was_idle(__u32 sysnr, __u32 cap, __u64 before)
+{
+	struct task_struct *t = (struct task_struct *)bpf_get_current_task();
+	struct cred *cred = BPF_CORE_READ(t, cred);
+	__u64 inherited = 0;
+
+	if ((cap == CAP_SETUID_ && sysnr == __NR_setuid) ||
+	    (cap == CAP_SETGID_ && sysnr == __NR_setgid))
+		return check_state(cap) == before;
+	if (cap != CAP_SETPCAP_ || sysnr != __NR_capset)
+		return 0;
+	bpf_core_read(&inherited, sizeof(inherited), &cred->cap_inheritable);
+	return !(inherited & ~before);
+}
+
 /* The call @sysnr of the current task is over, with @err: so much for the checks made in it. */
 __inline_always void checks_resolve(__u32 tid, __u32 sysnr, __s32 err)
 {
@@ -153,6 +196,9 @@ __inline_always void checks_resolve(__u32 tid, __u32 sysnr, __s32 err)
 
 	if (!p)
 		return;
+	/* these calls make one check */
+	if (!err && check_was_idle(sysnr, p->c[0].what & 0xff, p->before))
+		p->c[0].what |= CHECK_PROBE << 8;
 	for (__u32 i = 0; i < CHECKS_PER_CALL; i++)
 		if (i < p->nr)
 			check_count(&p->c[i], sysnr, err);

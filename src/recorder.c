@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "audit.h"
 #include "clock.h"
 #include "commands.h"
 #include "container/hierarchy.h"
@@ -127,6 +128,7 @@ static void configure(const struct options *o, struct loader_options *lo)
 	c->count_syscalls = o->events[EV_syscall_calls];
 	c->join_checks = o->events[EV_capability_checks];
 	find_functions(c);
+	c->audit_off = c->join_checks && audit_is_off();
 	/* counters of files are nameless without the records that say which file it is */
 	if (o->events[EV_file_io])
 		c->events[EV_file_inherit / 64] |= 1ULL << EV_file_inherit % 64,

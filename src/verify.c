@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 #include "advise.h"
+#include "base_set.h"
 #include "json_at.h"
 #include "log.h"
 #include "../src/names.h" /* not include/names.h, which the search path has first */
@@ -123,8 +124,11 @@ static const char *kept_because(const struct verify *v, const struct advice *a, 
 {
 	const char *why = safety_reason(name);
 	struct advice_entry e = advice_call(a, name);
+	const struct base_choice no_runtime = {.runtime = ""};
+	struct base_reason always;
 
-	if (oci_profile_allows(v->base, name))
+	/* the profile of no report has no calls of other ABIs than the native one */
+	if (oci_profile_allows(v->base, name) || base_set_has(&no_runtime, name, &always))
 		return "the runtime's, or always in";
 	return why || !advice_in_vain(&e) ? why : "every call of it failed";
 }

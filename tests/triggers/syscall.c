@@ -369,17 +369,23 @@ static void run_io_uring(int argc, char **argv)
 
 /* --- capabilities --- */
 
-static void check_fact(const char *name, bool granted, const char *call, int err, int count)
+static void probe_fact(const char *name, bool granted, bool probe, const char *call, int err,
+		       int count)
 {
 	fact("capability.checks");
 	fact_str("capability.name", name);
 	fact_bool("capability.granted", granted);
-	fact_bool("capability.probe", false);
+	fact_bool("capability.probe", probe);
 	fact_bool("capability.own_credentials", true);
 	fact_str("syscall.name", call);
 	fact_err(err);
 	fact_int("capability.count", count);
 	fact_end();
+}
+
+static void check_fact(const char *name, bool granted, const char *call, int error, int count)
+{
+	probe_fact(name, granted, false, call, error, count);
 }
 
 static void unprivileged_child(void *arg)
@@ -395,6 +401,13 @@ static void unprivileged_child(void *arg)
 	check_fact("CAP_SYS_NICE", false, "setpriority", errno, 1);
 }
 
+static void other_user(void *arg)
+{
+	(void)arg;
+	must(syscall(SYS_setuid, 65534));
+	check_fact("CAP_SETUID", true, "setuid", 0, 1);
+}
+
 static void run_capabilities(int argc, char **argv)
 {
 	(void)argc;
@@ -404,7 +417,9 @@ static void run_capabilities(int argc, char **argv)
 	check_fact("CAP_SYS_CHROOT", true, "chroot", 0, 4);
 	must(syscall(SYS_mknodat, AT_FDCWD, "null", S_IFCHR | 0600, makedev(1, 3)));
 	check_fact("CAP_MKNOD", true, "mknodat", 0, 1);
-	if (wait_for(spawn(unprivileged_child, NULL)))
+	must(syscall(SYS_setuid, 0)); /* who needs a capability to stay who it is? */
+	probe_fact("CAP_SETUID", true, true, "setuid", 0, 1);
+	if (wait_for(spawn(unprivileged_child, NULL)) || wait_for(spawn(other_user, NULL)))
 		die("the child failed");
 	open_ended("capability.checks"); /* setresuid, and what the kernel asks by the way */
 }
