@@ -7,6 +7,7 @@
  */
 #include "io.bpf.h"
 #include "resolved.bpf.h"
+#include "uring.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -363,7 +364,8 @@ static __always_inline void open_argument(struct scratch *s, const struct sys_ca
 		id->path_flags |= PATH_FOLLOW;
 }
 
-static __always_inline void open_created(struct file *f)
+/* @how: EV_F_IO_URING, or 0. */
+static __always_inline void open_created(struct file *f, __u32 how)
 {
 	struct scratch *s = ev_begin(EV_file_create, sizeof(struct ev_file_create));
 	struct ev_file_create *e;
@@ -371,6 +373,7 @@ static __always_inline void open_created(struct file *f)
 	if (!s)
 		return;
 	e = (struct ev_file_create *)s->buf;
+	e->hdr.flags |= how;
 	e->kind = file_kind(f);
 	e->mode = BPF_CORE_READ(f, f_inode, i_mode) & 07777;
 	file_id_fill(s, f);
@@ -428,7 +431,7 @@ int BPF_PROG(file_open, struct pt_regs *regs, long ret)
 		ident_forget(f); /* whoever uses it first tells what it is */
 	}
 	if (created)
-		open_created(f);
+		open_created(f, 0);
 	sys_next(ctx, EVS_file, c.nr);
 	return 0;
 }
@@ -832,4 +835,264 @@ int BPF_PROG(file_umount, struct pt_regs *regs, long ret)
 		file_fill(&c, e->flags & UMOUNT_NOFOLLOW ? 0 : PATH_FOLLOW);
 	}
 	return change_end(ctx, &c);
+}
+
+/* ---- io_uring ---- */
+
+/* Records of requests with names, as they were submitted: each waits for its result. */
+#define URING_RECORD 12288
+struct uring_asked {
+	struct file_id begin; /* all these records begin so */
+	__u8 rest[URING_RECORD - sizeof(struct file_id)];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1024);
+	__type(key, __u64); /* address of the request */
+	__type(value, struct uring_asked);
+} uring_asked SEC(".maps");
+
+/* The records that a request with names becomes. */
+union uring_record {
+	struct ev_file_open open;
+	struct ev_file_rename rename;
+	struct ev_file_unlink unlink; /* file.rmdir is alike */
+	struct ev_file_mkdir mkdir;
+	struct ev_file_symlink symlink;
+	struct ev_file_link link;
+};
+
+/* A name in one of the structs io_open, io_link, ...; from 7.0 on it lies in a struct of its own. */
+#define URING_NAME(type, req, field)                                                               \
+	(bpf_core_field_exists(((struct type *)0)->field)                                          \
+		 ? BPF_CORE_READ((struct type *)(req), field)                                      \
+		 : BPF_CORE_READ((struct type##___delayed *)(req), field.__incomplete_filename))
+
+#define URING_FIELD(type, req, field) BPF_CORE_READ((struct type *)(req), field)
+
+static __always_inline __u32 uring_type(__u32 op, struct io_kiocb *req)
+{
+	switch (op) {
+	case URING_OPENAT:
+	case URING_OPENAT2: return EV_file_open;
+	case URING_RENAMEAT: return EV_file_rename;
+	case URING_UNLINKAT:
+		return URING_FIELD(io_unlink, req, flags) & AT_REMOVEDIR ? EV_file_rmdir
+									 : EV_file_unlink;
+	case URING_MKDIRAT: return EV_file_mkdir;
+	case URING_SYMLINKAT: return EV_file_symlink;
+	case URING_LINKAT: return EV_file_link;
+	}
+	return EV__MAX;
+}
+
+/* The flags that an open asks for; the kernel has put O_LARGEFILE to them. */
+static __always_inline __u32 uring_open_flags(struct io_kiocb *req)
+{
+	return URING_FIELD(io_open, req, how.flags) & ~O_LARGEFILE;
+}
+
+static __always_inline __u32 uring_open_follows(__u32 flags)
+{
+	return flags & O_NOFOLLOW || (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL)
+		       ? 0
+		       : PATH_FOLLOW;
+}
+
+/* What there is besides the first name and where that begins. */
+static __always_inline void uring_rest(struct scratch *s, __u32 op, struct io_kiocb *req)
+{
+	union uring_record *e = (union uring_record *)s->buf;
+	struct file_id *id = (struct file_id *)s->buf;
+	struct filename *content;
+
+	switch (op) {
+	case URING_OPENAT:
+	case URING_OPENAT2:
+		e->open.flags = uring_open_flags(req);
+		e->open.fd = -1;
+		id->path_flags |= uring_open_follows(e->open.flags);
+		break;
+	case URING_RENAMEAT:
+		e->rename.flags = URING_FIELD(io_rename, req, flags);
+		e->rename.target_flags =
+			tail_path_copied(s, &e->rename.target, URING_FIELD(io_rename, req, new_dfd),
+					 URING_NAME(io_rename, req, newpath));
+		break;
+	case URING_LINKAT:
+		if (URING_FIELD(io_link, req, flags) & AT_SYMLINK_FOLLOW)
+			id->path_flags |= PATH_FOLLOW;
+		e->link.target_flags =
+			tail_path_copied(s, &e->link.target, URING_FIELD(io_link, req, new_dfd),
+					 URING_NAME(io_link, req, newpath));
+		break;
+	case URING_MKDIRAT: e->mkdir.mode = URING_FIELD(io_mkdir, req, mode) & 07777; break;
+	case URING_SYMLINKAT:
+		content = URING_NAME(io_link, req, oldpath);
+		tail_kstr(s, &e->symlink.content, BPF_CORE_READ(content, name));
+		break;
+	}
+}
+
+static __always_inline struct filename *uring_first_name(__u32 op, struct io_kiocb *req, int *dfd)
+{
+	switch (op) {
+	case URING_RENAMEAT:
+		*dfd = URING_FIELD(io_rename, req, old_dfd);
+		return URING_NAME(io_rename, req, oldpath);
+	case URING_UNLINKAT:
+		*dfd = URING_FIELD(io_unlink, req, dfd);
+		return URING_NAME(io_unlink, req, filename);
+	case URING_MKDIRAT:
+		*dfd = URING_FIELD(io_mkdir, req, dfd);
+		return URING_NAME(io_mkdir, req, filename);
+	case URING_SYMLINKAT: /* the link itself; the other is what it says */
+		*dfd = URING_FIELD(io_link, req, new_dfd);
+		return URING_NAME(io_link, req, newpath);
+	case URING_LINKAT:
+		*dfd = URING_FIELD(io_link, req, old_dfd);
+		return URING_NAME(io_link, req, oldpath);
+	}
+	*dfd = URING_FIELD(io_open, req, dfd);
+	return URING_NAME(io_open, req, filename);
+}
+
+/* Keeps what a request with names asks for. One that wants no completion is told now: nothing tells its result. */
+static __always_inline int uring_submitted(struct io_kiocb *req)
+{
+	__u32 op = BPF_CORE_READ(req, opcode), type = uring_type(op, req);
+	struct filename *name;
+	struct file_id *id;
+	struct scratch *s;
+	__u64 key;
+	int dfd;
+
+	if (type == EV__MAX || !current_watched())
+		return 0;
+	s = ev_begin(type, sizeof(union uring_record));
+	if (!s)
+		return 0;
+	id = (struct file_id *)s->buf;
+	id->hdr.flags |= EV_F_IO_URING;
+	name = uring_first_name(op, req, &dfd);
+	id->path_flags = tail_path_copied(s, &id->path, dfd, name);
+	uring_rest(s, op, req);
+	if (BPF_CORE_READ(req, flags) & REQ_F_CQE_SKIP) {
+		ev_end(s, false);
+		return 0;
+	}
+	id->hdr.len = s->off;
+	key = (__u64)req;
+	if (s->off > URING_RECORD || bpf_map_update_elem(&uring_asked, &key, s->buf, BPF_ANY))
+		ev_lost(type);
+	ev_abort(s);
+	return 0;
+}
+
+SEC("tp_btf/io_uring_submit_req")
+int BPF_PROG(file_uring_submit, struct io_kiocb *req)
+{
+	return uring_submitted(req);
+}
+
+/* Its name before 6.2. */
+SEC("tp_btf/io_uring_submit_sqe")
+int BPF_PROG(file_uring_submit_sqe, struct io_kiocb *req)
+{
+	return bpf_core_field_exists(req->cqe) ? uring_submitted(req) : 0;
+}
+
+/* Where the errno is in the record. */
+static __always_inline void uring_set_error(union uring_record *e, __u32 type, int err)
+{
+	switch (type) {
+	case EV_file_open: e->open.err = err; break;
+	case EV_file_rename: e->rename.err = err; break;
+	case EV_file_unlink:
+	case EV_file_rmdir: e->unlink.err = err; break;
+	case EV_file_mkdir: e->mkdir.err = err; break;
+	case EV_file_symlink: e->symlink.err = err; break;
+	case EV_file_link: e->link.err = err; break;
+	}
+}
+
+/* Tells a request by what was kept of it. */
+static __always_inline void uring_tell(const struct uring_done *d, struct uring_asked *asked)
+{
+	struct ev_hdr *h = &asked->begin.hdr;
+	__u32 type = h->type;
+	__u64 len = h->len;
+
+	if (len > URING_RECORD)
+		return;
+	h->time = bpf_ktime_get_boot_ns();
+	uring_set_error((union uring_record *)asked, type, d->ret < 0 ? -d->ret : 0);
+	ev_output(asked, type, len, false);
+}
+
+/* An open that left a descriptor is told by its file, as file_open() does. */
+static __always_inline void uring_opened(struct io_kiocb *req, struct file *f, int fd)
+{
+	bool io = ev_enabled(EV_file_io), created = BPF_CORE_READ(f, f_mode) & FMODE_CREATED;
+	struct scratch *s;
+
+	if (io)
+		io_retire(f);
+	s = ev_begin(EV_file_open, sizeof(struct ev_file_open));
+	if (s) {
+		struct ev_file_open *e = (struct ev_file_open *)s->buf;
+
+		e->hdr.flags |= EV_F_IO_URING;
+		e->fd = fd;
+		open_fill(e, f, uring_open_flags(req), created);
+		e->file = io ? ident_give(f) : 0;
+		file_id_fill(s, f);
+		ev_end(s, false);
+	} else if (io) {
+		ident_forget(f);
+	}
+	if (created)
+		open_created(f, EV_F_IO_URING);
+}
+
+static __always_inline void uring_named_done(const struct uring_done *d)
+{
+	bool opens = d->op == URING_OPENAT || d->op == URING_OPENAT2;
+	struct io_open *open = (struct io_open *)d->req;
+	__u64 key = (__u64)open;
+	struct uring_asked *asked = bpf_map_lookup_elem(&uring_asked, &key);
+	struct file *f = NULL;
+
+	/* with a slot, the file is in the ring's own table: there is no descriptor */
+	if (opens && d->ret >= 0 && !BPF_CORE_READ(open, file_slot))
+		f = fd_file(d->ret);
+	if (f)
+		uring_opened(d->req, f, d->ret);
+	else if (asked)
+		uring_tell(d, asked);
+	if (asked)
+		bpf_map_delete_elem(&uring_asked, &key);
+}
+
+SEC("tp_btf/io_uring_complete")
+int file_uring(__u64 *ctx)
+{
+	struct uring_done d;
+	struct io_end end[2];
+
+	if (!uring_completes(&d, ctx))
+		return 0;
+	if (uring_type(d.op, d.req) != EV__MAX) {
+		if (current_watched()) /* a ring's remains are cleared away by the kernel */
+			uring_named_done(&d);
+		return 0;
+	}
+	if (!ev_enabled(EV_file_io) || !uring_ends(end, &d) || !seen_watched())
+		return 0;
+	for (int i = 0; i < 2; i++)
+		if (end[i].class == IO_FILE || end[i].class == IO_GONE)
+			io_account(end[i].file, end[i].inode, end[i].dir, end[i].bytes);
+	return 0;
 }

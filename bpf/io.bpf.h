@@ -242,10 +242,8 @@ __inline_always __u64 io_message_bytes(const struct sys_call *c, long n)
 	return message_bytes(c->a[1] + 56, 64, n);
 }
 
-__inline_always void io_end_fill(struct io_end *end, __u32 dir, int fd, __u64 bytes)
+__inline_always void io_end_of(struct io_end *end, __u32 dir, struct file *f, __u64 bytes)
 {
-	struct file *f = fd_file(fd);
-
 	end->dir = dir;
 	end->bytes = bytes;
 	end->class = IO_GONE;
@@ -257,6 +255,11 @@ __inline_always void io_end_fill(struct io_end *end, __u32 dir, int fd, __u64 by
 	end->class = io_class(end->file, end->inode);
 	if (dir == IO_EITHER) /* vmsplice(2): fs/splice.c asks in this order */
 		end->dir = BPF_CORE_READ(f, f_mode) & FMODE_WRITE ? IO_WRITE : IO_READ;
+}
+
+__inline_always void io_end_fill(struct io_end *end, __u32 dir, int fd, __u64 bytes)
+{
+	io_end_of(end, dir, fd_file(fd), bytes);
 }
 
 /* A mapping of a file? i386 has a second mmap, with its arguments in memory. */

@@ -3,7 +3,7 @@
  * Communication between processes: pipes, unix sockets, message queues and eventfds with what goes
  * through them; System V objects; signals; ptrace and its relatives.
  */
-#include "io.bpf.h"
+#include "uring.bpf.h"
 #include "task.bpf.h"
 #include "unix.bpf.h"
 
@@ -309,6 +309,21 @@ int BPF_PROG(ipc_io_count, struct pt_regs *regs, long ret)
 			channel_count(end->file, end->dir, end->bytes, to, to_len);
 	}
 	io_next(ctx, now, EVS_ipc, IO_IPC);
+	return 0;
+}
+
+/* Requests to io_uring. A datagram's destination is not told: the kernel has a copy of it, elsewhere each version. */
+SEC("tp_btf/io_uring_complete")
+int ipc_uring(__u64 *ctx)
+{
+	struct uring_done d;
+	struct io_end end[2];
+
+	if (!uring_completes(&d, ctx) || !uring_ends(end, &d) || !seen_watched())
+		return 0;
+	for (int i = 0; i < 2; i++)
+		if (end[i].class == IO_IPC)
+			channel_count(end[i].file, end[i].dir, end[i].bytes, 0, TO_NOBODY);
 	return 0;
 }
 

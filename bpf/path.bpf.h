@@ -202,23 +202,17 @@ __inline_always void path_base(struct path *base, char first, int dirfd)
  * A path argument of a *at() call: the string, then the directory that it is relative to, walked.
  * For calls that leave no object behind to ask (unlink, a failed open). An absolute one stands
  * alone; in a chroot it becomes relative ("./" before it) to the task's root. An empty one is no
- * name below the directory, but the directory (or, with AT_EMPTY_PATH, the file) itself. @max: bytes
- * of the string, with its NUL, if it has one. Returns path flags.
+ * name below the directory, but the directory (or, with AT_EMPTY_PATH, the file) itself. Returns
+ * path flags. @dst is tail_room(), its byte 0 a dot, behind which the string was read, with @n as
+ * bpf_probe_read_*_str() said.
  */
-__inline_always __u32 tail_path_arg(struct scratch *s, struct ev_ref *ref, int dirfd,
-				    const void *ustr, __u32 max)
+__inline_always __u32 path_arg_settle(struct scratch *s, struct ev_ref *ref, int dirfd, char *dst,
+				      long n)
 {
 	__u32 begin = s->off, flags = PATH_ARGUMENT;
 	struct path base = {};
-	char *dst = tail_room(s);
 	__u32 end;
-	long n;
 
-	ref->off = begin + 1;
-	if (!dst)
-		return flags | PATH_TRUNCATED;
-	dst[0] = '.';
-	n = bpf_probe_read_user_str(dst + 1, max, ustr);
 	if (n < 0)
 		return flags | PATH_UNREADABLE;
 	if (n <= 1) { /* 1 is its NUL; older kernels (6.1) say 0 */
@@ -241,6 +235,40 @@ __inline_always __u32 tail_path_arg(struct scratch *s, struct ev_ref *ref, int d
 	}
 	ref->len = s->off - ref->off;
 	return flags;
+}
+
+__inline_always char *path_arg_room(struct scratch *s, struct ev_ref *ref)
+{
+	char *dst = tail_room(s);
+
+	ref->off = s->off + 1;
+	if (dst)
+		dst[0] = '.';
+	return dst;
+}
+
+/* Of a string in user memory. @max: its bytes, with its NUL, if it has one. */
+__inline_always __u32 tail_path_arg(struct scratch *s, struct ev_ref *ref, int dirfd,
+				    const void *ustr, __u32 max)
+{
+	char *dst = path_arg_room(s, ref);
+
+	if (!dst)
+		return PATH_ARGUMENT | PATH_TRUNCATED;
+	return path_arg_settle(s, ref, dirfd, dst, bpf_probe_read_user_str(dst + 1, max, ustr));
+}
+
+/* Of one that the kernel has copied already. */
+__inline_always __u32 tail_path_copied(struct scratch *s, struct ev_ref *ref, int dirfd,
+				       const struct filename *name)
+{
+	char *dst = path_arg_room(s, ref);
+	long n;
+
+	if (!dst)
+		return PATH_ARGUMENT | PATH_TRUNCATED;
+	n = bpf_probe_read_kernel_str(dst + 1, PATH_LIMIT, BPF_CORE_READ(name, name));
+	return path_arg_settle(s, ref, dirfd, dst, n);
 }
 
 __inline_always __u32 tail_path_at(struct scratch *s, struct ev_ref *ref, int dirfd,

@@ -10,7 +10,7 @@
  * A seccomp filter comes before sys_enter: a call that it answers itself has an exit and no entry.
  */
 #include "check.bpf.h"
-#include "io.bpf.h"
+#include "uring.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -628,7 +628,8 @@ struct {
 	__type(value, struct ev_syscall_io_uring);
 } syscall_io_uring SEC(".maps");
 
-static __always_inline void uring_count(__u32 op)
+/* @silent: the request asked for no completion if it succeeds. */
+static __always_inline void uring_count(__u32 op, bool silent)
 {
 	struct task_struct *t = (struct task_struct *)bpf_get_current_task();
 	struct ev_syscall_io_uring e = {}, *v;
@@ -643,11 +644,14 @@ static __always_inline void uring_count(__u32 op)
 	v = bpf_map_lookup_elem(&syscall_io_uring, &k);
 	if (v) {
 		__sync_fetch_and_add(&v->count, 1);
+		if (silent)
+			__sync_fetch_and_add(&v->silent, 1);
 		return;
 	}
 	ev_header(&e.hdr, EV_syscall_io_uring, sizeof(e));
 	e.op = op;
 	e.count = 1;
+	e.silent = silent;
 	if (filter_task(e.hdr.pid, e.hdr.uid, e.hdr.comm) &&
 	    bpf_map_update_elem(&syscall_io_uring, &k, &e, BPF_NOEXIST))
 		ev_submit_fixed(&e, EV_syscall_io_uring, false);
@@ -656,7 +660,7 @@ static __always_inline void uring_count(__u32 op)
 SEC("tp_btf/io_uring_submit_req")
 int BPF_PROG(syscall_uring, struct io_kiocb *req)
 {
-	uring_count(BPF_CORE_READ(req, opcode));
+	uring_count(BPF_CORE_READ(req, opcode), BPF_CORE_READ(req, flags) & REQ_F_CQE_SKIP);
 	return 0;
 }
 
@@ -670,12 +674,16 @@ int syscall_uring_sqe(__u64 *ctx)
 	struct io_kiocb *req = NULL;
 	__u32 op;
 
-	if (LINUX_KERNEL_VERSION < KERNEL(5, 14) && !bpf_core_field_exists(req->poll_refs))
+	if (LINUX_KERNEL_VERSION < KERNEL(5, 14) && !bpf_core_field_exists(req->poll_refs)) {
 		op = ctx[1]; /* ring, opcode, … */
-	else if (LINUX_KERNEL_VERSION < KERNEL(6, 0)) /* ring, request, [user_data,] opcode, … */
-		op = BPF_CORE_READ((struct io_kiocb *)ctx[1], opcode);
+		uring_count(op & 0xff, false); /* there is nothing silent yet */
+		return 0;
+	}
+	if (LINUX_KERNEL_VERSION < KERNEL(6, 0)) /* ring, request, [user_data,] opcode, … */
+		req = (struct io_kiocb *)ctx[1];
 	else /* request, … */
-		op = BPF_CORE_READ((struct io_kiocb *)ctx[0], opcode);
-	uring_count(op & 0xff);
+		req = (struct io_kiocb *)ctx[0];
+	op = BPF_CORE_READ(req, opcode);
+	uring_count(op & 0xff, BPF_CORE_READ(req, flags) & REQ_F_CQE_SKIP);
 	return 0;
 }

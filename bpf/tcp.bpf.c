@@ -20,7 +20,7 @@
  * connection that nobody accepted ends with a tcp.close alone, without a process.
  */
 #include "sys.bpf.h"
-#include "io.bpf.h"
+#include "uring.bpf.h"
 #include <bpf/bpf_endian.h>
 
 char LICENSE[] SEC("license") = "GPL";
@@ -602,13 +602,13 @@ __inline_always bool attempt_failed(long ret)
 }
 
 /*
- * connect(2) failed without ever leaving CLOSE: no route, no such address, not allowed. Or it
+ * A connect failed without ever leaving CLOSE: no route, no such address, not allowed. Or it
  * fetches the error of an attempt that failed since, which has been told: once only, the next
  * connect(2) is a new attempt (__inet_stream_connect() in net/ipv4/af_inet.c).
  */
-__inline_always void connect_refused_here(const struct sys_call *call, long ret)
+__inline_always void connect_refused_here(struct sock *sk, const void *uaddr, int len, long ret,
+					  __u32 how)
 {
-	struct sock *sk = fd_tcp(call->a[0]);
 	__u64 key = (__u64)sk, ino;
 	struct ev_tcp_connect e = {};
 	struct ended *ended;
@@ -622,8 +622,9 @@ __inline_always void connect_refused_here(const struct sys_call *call, long ret)
 		return;
 	}
 	ev_header(&e.hdr, EV_tcp_connect, sizeof(e));
+	e.hdr.flags |= how;
 	ends_of(ENDS(&e), sk);
-	if (ends_user_peer(ENDS(&e), sk, (void *)call->a[1], call->a[2]))
+	if (ends_user_peer(ENDS(&e), sk, uaddr, len))
 		ends_settle(ENDS(&e));
 	e.sock = conn_new_id(e.hdr.time);
 	e.err = -ret;
@@ -647,14 +648,14 @@ int BPF_PROG(tcp_connect, struct pt_regs *regs, long ret)
 		ev_submit_fixed(failing, EV_tcp_connect, false);
 		bpf_map_delete_elem(&tcp_failing, &tid);
 	} else if (attempt_failed(ret)) {
-		connect_refused_here(&call, ret);
+		connect_refused_here(fd_tcp(call.a[0]), (void *)call.a[1], call.a[2], ret, 0);
 	}
 	sys_next(ctx, EVS_tcp, call.nr);
 	return 0;
 }
 
 /* The connection is the accepting process's from here on, whoever made the listener. */
-__inline_always void accepted(struct sock *sk)
+__inline_always void accepted(struct sock *sk, __u32 how)
 {
 	__u64 key = (__u64)sk;
 	struct conn c = {}, *have = bpf_map_lookup_elem(&socks, &key);
@@ -677,6 +678,7 @@ __inline_always void accepted(struct sock *sk)
 		c.id = ended ? ended->id : conn_new_id(c.owner.time);
 	}
 	e.hdr = c.owner;
+	e.hdr.flags |= how;
 	ends_of(&e, sk);
 	e.sock = c.id;
 	if (wanted(&e, EV_tcp_accept))
@@ -693,17 +695,22 @@ int BPF_PROG(tcp_accept, struct pt_regs *regs, long ret)
 	sys_demultiplex(&call);
 	sk = ret >= 0 ? fd_tcp(ret) : NULL;
 	if (sk)
-		accepted(sk);
+		accepted(sk, 0);
 	sys_next(ctx, EVS_tcp, call.nr);
 	return 0;
 }
 
-__inline_always void listens(struct sock *sk, const struct sys_call *call, long ret)
+__inline_always void listens(struct sock *sk, __u32 backlog, long ret, __u32 how)
 {
+	__u16 protocol = sk ? sock_protocol(sk) : 0;
 	struct ev_tcp_listen e = {};
 	struct conn c = {};
 
+	/* a multipath listener takes plain connections as well: Go's servers ask for it */
+	if (protocol != IPPROTO_TCP && protocol != IPPROTO_MPTCP)
+		return;
 	ev_header(&e.hdr, EV_tcp_listen, sizeof(e));
+	e.hdr.flags |= how;
 	if (ret == 0) {
 		c.owner = e.hdr;
 		c.flags = CONN_LISTENS;
@@ -711,7 +718,7 @@ __inline_always void listens(struct sock *sk, const struct sys_call *call, long 
 	}
 	ends_local(ENDS(&e), sk);
 	e.family = addr_is_v4(&e.local_addr) ? AF_INET : AF_INET6;
-	e.backlog = call->a[1];
+	e.backlog = backlog;
 	e.err = ret < 0 ? -ret : 0;
 	if (wanted_ports(&e.hdr, EV_tcp_listen, e.local_port, 0))
 		ev_submit_fixed(&e, EV_tcp_listen, false);
@@ -721,16 +728,10 @@ SEC("tp_btf/sys_exit")
 int BPF_PROG(tcp_listen, struct pt_regs *regs, long ret)
 {
 	struct sys_call call;
-	struct sock *sk;
-	__u16 protocol;
 
 	sys_read(&call, regs);
 	sys_demultiplex(&call);
-	sk = file_inet(fd_file(call.a[0]));
-	protocol = sk ? sock_protocol(sk) : 0;
-	/* a multipath listener takes plain connections as well: Go's servers ask for it */
-	if (protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP)
-		listens(sk, &call, ret);
+	listens(file_inet(fd_file(call.a[0])), call.a[1], ret, 0);
 	sys_next(ctx, EVS_tcp, call.nr);
 	return 0;
 }
@@ -1057,5 +1058,87 @@ int BPF_PROG(tcp_io, struct pt_regs *regs, long ret)
 	datagram_end(&call, &now->end[0], ret);
 	datagram_end(&call, &now->end[1], ret);
 	io_next(ctx, now, EVS_tcp, IO_NET);
+	return 0;
+}
+
+/* ---- io_uring ---- */
+
+/* The connection of a request to connect is told by its states, wherever they change; but not why it failed at once. */
+__inline_always void uring_connects(const struct uring_done *d)
+{
+	struct io_kiocb *req = d->req;
+	struct io_connect *c = (struct io_connect *)req;
+	struct sock *sk = file_inet(BPF_CORE_READ(req, file));
+
+	if (attempt_failed(d->ret) && sk && sock_protocol(sk) == IPPROTO_TCP)
+		connect_refused_here(sk, BPF_CORE_READ(c, addr), BPF_CORE_READ(c, addr_len), d->ret,
+				     EV_F_IO_URING);
+}
+
+/* With a slot, the connection is in the ring's own table; then nobody's until it ends. */
+__inline_always void uring_accepts(const struct uring_done *d)
+{
+	struct io_accept *a = (struct io_accept *)d->req;
+	struct sock *sk = NULL;
+
+	if (d->ret >= 0 && !BPF_CORE_READ(a, file_slot))
+		sk = fd_tcp(d->ret);
+	if (sk)
+		accepted(sk, EV_F_IO_URING);
+}
+
+__inline_always void uring_listens(const struct uring_done *d)
+{
+	struct io_kiocb *req = d->req;
+	struct io_listen *l = (struct io_listen *)req;
+
+	if (bpf_core_type_exists(struct io_listen))
+		listens(file_inet(BPF_CORE_READ(req, file)), BPF_CORE_READ(l, backlog), d->ret,
+			EV_F_IO_URING);
+}
+
+/* A datagram; its peer, where the request has it in a struct msghdr, else the socket's. */
+__inline_always void uring_datagram(const struct uring_done *d, const struct io_end *end)
+{
+	bool message =
+		d->op == URING_SENDMSG || d->op == URING_RECVMSG || d->op == URING_SENDMSG_ZC;
+	bool plain = d->op == URING_SEND || d->op == URING_RECV; /* else a read or a write */
+	struct io_sr_msg *m = (struct io_sr_msg *)d->req;
+	int namelen = 0;
+	__u64 name = 0;
+	struct sock *sk;
+
+	if (end->class != IO_NET)
+		return;
+	sk = file_sock((struct file *)end->file);
+	if (sock_protocol(sk) != IPPROTO_UDP)
+		return;
+	if ((message || plain) && BPF_CORE_READ(m, msg_flags) & (MSG_PEEK | MSG_ERRQUEUE))
+		return;
+	if (message)
+		name = message_name(EV_ABI_NATIVE, (__u64)BPF_CORE_READ(m, umsg), &namelen);
+	datagram((__u64)sk, name, namelen, end->bytes, end->dir);
+}
+
+SEC("tp_btf/io_uring_complete")
+int tcp_uring(__u64 *ctx)
+{
+	struct uring_done d;
+	struct io_end end[2];
+
+	if (!uring_completes(&d, ctx))
+		return 0;
+	if (uring_ends(end, &d)) {
+		if (seen_watched())
+			uring_datagram(&d, &end[0]);
+		return 0;
+	}
+	if (!current_watched())
+		return 0;
+	switch (d.op) {
+	case URING_CONNECT: uring_connects(&d); break;
+	case URING_ACCEPT: uring_accepts(&d); break;
+	case URING_LISTEN: uring_listens(&d); break;
+	}
 	return 0;
 }

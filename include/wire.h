@@ -45,6 +45,7 @@ enum ev_hdr_flags {
 		1
 		<< 2, /* the process is not known (interrupt context, orphaned socket): pid.. are 0 */
 	EV_F_OUTSIDE = 1 << 3, /* the process is not in the container's cgroup */
+	EV_F_IO_URING = 1 << 4, /* by a request to io_uring, not by a system call */
 };
 
 struct ev_hdr {

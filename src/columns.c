@@ -69,6 +69,13 @@ GETTER(get_outside)
 	return r->hdr->flags & EV_F_OUTSIDE;
 }
 
+GETTER(get_io_uring)
+{
+	if (r->hdr->flags & EV_F_IO_URING)
+		buf_str(b, form == FORM_TEXT ? "yes" : "true");
+	return r->hdr->flags & EV_F_IO_URING;
+}
+
 GETTER(get_container_id)
 {
 	const char *id = r->container->id;
@@ -148,6 +155,9 @@ static const struct column common[] = {
 	 .get = get_phase},
 	{"existing", "boolean", "state found when recording started, not something that happened",
 	 .get = get_existing},
+	{"via_io_uring", "boolean",
+	 "done by a request to io_uring, which neither is a system call nor passes a seccomp filter",
+	 .get = get_io_uring},
 	{"container.id", "str", "id of the container", .get = get_container_id},
 	{"container.name", "str", "its name, or the beginning of its id",
 	 .get = get_container_name},

@@ -25,11 +25,12 @@ struct hook {
 	enum hook_kind kind;
 	enum ev_subsystem sub;
 	const char *program;
-	const char *calls; /* of HOOK_SYSCALLS and HOOK_OUTSIDE: native names */
+	const char *calls; /* of HOOK_SYSCALLS and HOOK_OUTSIDE: EXIT_OF, then native names */
 	const char *doc;
 	const char *map; /* of HOOK_ITERATOR: what it goes over, when that is a map */
 	const char *first; /* of a second program: whose missed runs it takes over */
 	const char *instead; /* of another program, where the kernel has no hook for that one */
+	const char *type, *member; /* a struct and its member, without which it can tell nothing */
 };
 
 struct object_row {
@@ -44,24 +45,29 @@ static const struct object_row object_rows[] = {
 #include "hooks.def"
 };
 
+#define EXIT_OF "sys_exit: "
+
 static const struct hook hooks[] = {
 #define OBJECT(name)
 #define TRACEPOINT(subsystem, program, doc)                                                        \
-	{HOOK_TRACEPOINT, EVS_##subsystem, #program, NULL, doc, NULL, NULL, NULL},
+	{HOOK_TRACEPOINT, EVS_##subsystem, #program, NULL, doc, NULL, NULL, NULL, NULL, NULL},
 #define SECOND(subsystem, program, first, doc)                                                     \
-	{HOOK_TRACEPOINT, EVS_##subsystem, #program, NULL, doc, NULL, #first, NULL},
+	{HOOK_TRACEPOINT, EVS_##subsystem, #program, NULL, doc, NULL, #first, NULL, NULL, NULL},
 #define ALTERNATIVE(subsystem, program, instead, doc)                                              \
-	{HOOK_TRACEPOINT, EVS_##subsystem, #program, NULL, doc, NULL, NULL, #instead},
+	{HOOK_TRACEPOINT, EVS_##subsystem, #program, NULL, doc, NULL, NULL, #instead, NULL, NULL},
+#define NEEDING(subsystem, program, type, member, doc)                                             \
+	{HOOK_TRACEPOINT, EVS_##subsystem, #program, NULL, doc, NULL, NULL, NULL, #type, #member},
 #define REFINEMENT(subsystem, program, doc)                                                        \
-	{HOOK_REFINEMENT, EVS_##subsystem, #program, NULL, doc, NULL, NULL, NULL},
+	{HOOK_REFINEMENT, EVS_##subsystem, #program, NULL, doc, NULL, NULL, NULL, NULL, NULL},
 #define SYSCALLS(subsystem, program, calls, doc)                                                   \
-	{HOOK_SYSCALLS, EVS_##subsystem, #program, calls, doc, NULL, NULL, NULL},
+	{HOOK_SYSCALLS, EVS_##subsystem, #program, EXIT_OF calls, doc, NULL, NULL, NULL, NULL,     \
+	 NULL},
 #define OUTSIDE(subsystem, program, calls, doc)                                                    \
-	{HOOK_OUTSIDE, EVS_##subsystem, #program, calls, doc, NULL, NULL, NULL},
+	{HOOK_OUTSIDE, EVS_##subsystem, #program, EXIT_OF calls, doc, NULL, NULL, NULL, NULL, NULL},
 #define ITERATOR(subsystem, program, doc)                                                          \
-	{HOOK_ITERATOR, EVS_##subsystem, #program, NULL, doc, NULL, NULL, NULL},
+	{HOOK_ITERATOR, EVS_##subsystem, #program, NULL, doc, NULL, NULL, NULL, NULL, NULL},
 #define FINAL_ITERATOR(subsystem, program, map, doc)                                               \
-	{HOOK_ITERATOR, EVS_##subsystem, #program, NULL, doc, #map, NULL, NULL},
+	{HOOK_ITERATOR, EVS_##subsystem, #program, NULL, doc, #map, NULL, NULL, NULL, NULL},
 #include "hooks.def"
 };
 
@@ -91,7 +97,7 @@ struct loader {
 	struct bpf_link *links[NR_HOOKS];
 	struct coverage coverage[NR_HOOKS];
 	struct ev_state *state; /* the map of that name */
-	char hook_names[NR_HOOKS][96];
+	char sections[NR_HOOKS][64];
 	char (*logs)[VERIFIER_LOG_BYTES]; /* one for each hook; NULL unless ask_verifier */
 };
 
@@ -294,6 +300,27 @@ static void choose_alternatives(struct loader *l, struct bpf_object *obj)
 	}
 }
 
+static bool has_member(const struct btf *btf, const char *type, const char *member)
+{
+	int id = btf ? btf__find_by_name_kind(btf, type, BTF_KIND_STRUCT) : -1;
+	const struct btf_type *t = id < 0 ? NULL : btf__type_by_id(btf, id);
+
+	for (int i = 0; t && i < btf_vlen(t); i++)
+		if (!strcmp(btf__name_by_offset(btf, btf_members(t)[i].name_off), member))
+			return true;
+	return false;
+}
+
+/* Programs for which the kernel is too old, or too new. */
+static void leave_out_lacking(struct loader *l)
+{
+	for (size_t i = 0; i < NR_HOOKS; i++)
+		if (hooks[i].type && !l->coverage[i].reason[0] &&
+		    !has_member(l->btf, hooks[i].type, hooks[i].member))
+			snprintf(l->coverage[i].reason, sizeof(l->coverage[i].reason),
+				 LACKS "%s in struct %s", hooks[i].member, hooks[i].type);
+}
+
 static int prepare(struct loader *l, struct bpf_object *obj)
 {
 	struct bpf_program *prog;
@@ -394,10 +421,7 @@ static void name_hooks(struct loader *l)
 		c->doc = hooks[i].doc;
 		c->subsystem = subsystem_names[hooks[i].sub];
 		c->spare = hooks[i].kind == HOOK_REFINEMENT;
-		if (hooks[i].calls)
-			snprintf(l->hook_names[i], sizeof(l->hook_names[i]), "sys_exit: %s",
-				 hooks[i].calls);
-		c->hook = l->hook_names[i];
+		c->hook = hooks[i].calls ? hooks[i].calls : l->sections[i];
 		if (!hook_wanted(l, &hooks[i]))
 			snprintf(c->reason, sizeof(c->reason), NOT_ASKED_FOR);
 	}
@@ -408,8 +432,8 @@ static void name_sections(struct loader *l)
 	for (size_t i = 0; i < NR_HOOKS; i++) {
 		const struct bpf_program *p = find_program(l, hooks[i].program);
 
-		if (!l->hook_names[i][0] && p)
-			snprintf(l->hook_names[i], sizeof(l->hook_names[i]), "%s",
+		if (p)
+			snprintf(l->sections[i], sizeof(l->sections[i]), "%s",
 				 bpf_program__section_name(p));
 	}
 }
@@ -458,6 +482,7 @@ int loader_open(struct loader **out, const struct loader_options *o)
 	if (libbpf_get_error(l->btf))
 		l->btf = NULL;
 	name_hooks(l);
+	leave_out_lacking(l);
 	for (size_t i = 0; i < NR_OBJECTS; i++) {
 		err = load_object(l, i);
 		loaded += !err;
@@ -518,7 +543,7 @@ static int chain_calls(struct loader *l, size_t i, const struct bpf_program *p)
 	char calls[1024], *save = NULL;
 	int err = 0;
 
-	snprintf(calls, sizeof(calls), "%s", hooks[i].calls);
+	snprintf(calls, sizeof(calls), "%s", hooks[i].calls + strlen(EXIT_OF));
 	for (char *name = strtok_r(calls, " ", &save); name && !err;
 	     name = strtok_r(NULL, " ", &save)) {
 		int nr = syscall_number(EV_ABI_NATIVE, name);
@@ -641,7 +666,21 @@ static void map_multiplexed(const struct loader *l)
 
 /* ---- attaching ---- */
 
-#define ENOTSUPP_ 524 /* the kernel's own: include/linux/errno.h */
+#define ENOTSUPP_  524 /* the kernel's own: include/linux/errno.h */
+#define KPROBE_PMU "/sys/bus/event_source/devices/kprobe" /* there where kprobes are */
+
+/* What errno of an attach means. */
+static const char *attach_error(const struct bpf_program *p, int err)
+{
+	bool kprobe = bpf_program__type(p) == BPF_PROG_TYPE_KPROBE;
+
+	if (err == ENOTSUPP_)
+		return "this kernel cannot do that on this architecture";
+	if (err == ENOENT && kprobe)
+		return access(KPROBE_PMU, F_OK) ? "this kernel has no kprobes"
+						: "this kernel has no such function";
+	return strerror(err);
+}
 
 static void attach_one(struct loader *l, size_t i)
 {
@@ -656,9 +695,7 @@ static void attach_one(struct loader *l, size_t i)
 	if (!link) {
 		char why[120];
 
-		snprintf(why, sizeof(why), "cannot attach: %s",
-			 errno == ENOTSUPP_ ? "this kernel cannot do that on this architecture"
-					    : strerror(errno));
+		snprintf(why, sizeof(why), "cannot attach: %s", attach_error(p, errno));
 		coverage_lost(l, hooks[i].program, why);
 		return;
 	}

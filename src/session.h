@@ -22,6 +22,7 @@ struct coverage {
 };
 
 #define NOT_ASKED_FOR "not asked for"
+#define LACKS	      "this kernel lacks " /* how the reason begins where it cannot tell that */
 
 /* Does the record lack what it gives? */
 static inline bool coverage_is_missing(const struct coverage *c)

@@ -349,9 +349,105 @@ struct linux_binprm {
 
 /* ---- io_uring ---- */
 
+struct filename {
+	const char *name;
+};
+
+struct io_cqe {
+	s32 res;
+};
+
 struct io_kiocb {
+	struct file *file;
 	u8 opcode;
+	u32 flags; /* u64 from 6.12 on: these are the lower half */
 	atomic_t poll_refs; /* 5.15, and 5.10.162, which has 5.15's io_uring */
+	struct io_cqe cqe; /* 5.19 */
+};
+
+/* What a request is asked for lies at the begin of its struct io_kiocb, as one of these. */
+
+struct open_how {
+	u64 flags;
+};
+
+struct io_open {
+	int dfd;
+	u32 file_slot;
+	struct filename *filename;
+	struct open_how how;
+};
+
+struct io_unlink {
+	int dfd;
+	int flags;
+	struct filename *filename;
+};
+
+struct io_mkdir {
+	int dfd;
+	u16 mode;
+	struct filename *filename;
+};
+
+struct io_rename {
+	int old_dfd, new_dfd;
+	struct filename *oldpath, *newpath;
+	int flags;
+};
+
+struct io_link { /* symlinks as well */
+	int old_dfd, new_dfd;
+	struct filename *oldpath, *newpath;
+	int flags;
+};
+
+/* The names from 7.0 on. */
+struct delayed_filename {
+	struct filename *__incomplete_filename;
+};
+
+struct io_open___delayed {
+	struct delayed_filename filename;
+};
+
+struct io_unlink___delayed {
+	struct delayed_filename filename;
+};
+
+struct io_mkdir___delayed {
+	struct delayed_filename filename;
+};
+
+struct io_rename___delayed {
+	struct delayed_filename oldpath, newpath;
+};
+
+struct io_link___delayed {
+	struct delayed_filename oldpath, newpath;
+};
+
+struct io_splice {
+	int splice_fd_in;
+	unsigned int flags;
+};
+
+struct io_connect {
+	void *addr;
+	int addr_len;
+};
+
+struct io_accept {
+	u32 file_slot;
+};
+
+struct io_listen { /* 6.11 */
+	int backlog;
+};
+
+struct io_sr_msg {
+	void *umsg;
+	int msg_flags;
 };
 
 /* ---- sockets, pipes ---- */

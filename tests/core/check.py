@@ -62,7 +62,7 @@ class Result:
         for program, state, hook, given in self.rows:
             taken = declared.get(program, [])
             known = given.split(", ") if given != "-" else None
-            if state != "spare" and known is not None and known[:len(taken)] != taken:
+            if state not in ("spare", "lacking") and known is not None and known[:len(taken)] != taken:
                 wrong.append("%s takes (%s), %s gives (%s)" % (program, ", ".join(taken), hook, given))
             if state == "ok" and known is None and hook.startswith(("tp_btf/", "fexit/")):
                 wrong.append("%s: the kernel does not say what %s gives" % (program, hook))

@@ -8,7 +8,7 @@
  * reach it, and forgets it behind a bpf_core_field_exists() that is false. So does check_program().
  * What else a verifier refuses is for the virtual machines to find.
  *
- * One line for each program: its name, "ok", "spare" or "refused", its section, and the arguments
+ * One line for each program: its name, "ok", "spare", "lacking" (the loader says what of the kernel) or "refused", its section, and the arguments
  * that the kernel's BTF has for that hook, separated by tabs; on stderr libbpf's reasons. Needs a
  * name space of its own, to put the BTF where libbpf looks for it: root, or a kernel that lets users have one.
  */
@@ -374,16 +374,18 @@ int main(int argc, char **argv)
 	c = loader_coverage(l, &rows);
 	for (unsigned int i = 0; i < rows; i++) {
 		bool loaded = !c[i].reason[0];
+		bool lacking = !strncmp(c[i].reason, LACKS, strlen(LACKS));
 		const char *section = c[i].hook;
 
 		printf("%s\t%s\t%s\t", c[i].program,
 		       loaded	    ? "ok"
+		       : lacking    ? "lacking"
 		       : c[i].spare ? "spare"
 				    : "refused",
 		       section);
 		print_prototype(btf, section);
 		printf("\n");
-		bad |= !loaded && !c[i].spare;
+		bad |= !loaded && !c[i].spare && !lacking;
 	}
 	btf__free(btf);
 	loader_close(l);

@@ -14,7 +14,7 @@ COUNTERS = {
     "syscall.calls": (["process.vpid", "syscall.name", "error"], ["syscall.count"]),
     "syscall.arguments": (["process.vpid", "syscall.name", "syscall.argument.first",
                            "syscall.argument.second", "syscall.argument.third", "error"], ["syscall.count"]),
-    "syscall.io_uring": (["process.vpid", "io_uring.operation"], ["io_uring.count"]),
+    "syscall.io_uring": (["process.vpid", "io_uring.operation"], ["io_uring.count", "io_uring.silent"]),
     "capability.checks": (["process.vpid", "capability.name", "capability.granted", "capability.probe",
                            "capability.own_credentials", "syscall.name", "error"], ["capability.count"]),
     "file.io": (["process.vpid", "file.path"],

@@ -337,7 +337,7 @@ static void report(const char *name)
 
 static const struct trigger *const tables[] = {
 	process_triggers, syscall_triggers, file_triggers,   ipc_triggers,
-	tcp_triggers,	  compat_triggers,  attack_triggers,
+	tcp_triggers,	  compat_triggers,  attack_triggers, uring_triggers,
 };
 
 static const struct trigger *find(const char *name)

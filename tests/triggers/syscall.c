@@ -3,7 +3,6 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/io_uring.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
@@ -272,101 +271,6 @@ static void run_arguments(int argc, char **argv)
 	open_ended("syscall.arguments"); /* libc asks for things as well */
 }
 
-/* --- io_uring --- */
-
-struct uring {
-	struct io_uring_params params;
-	int fd;
-	char *rings; /* IORING_FEAT_SINGLE_MMAP: 5.4 */
-	struct io_uring_sqe *sqes;
-};
-
-static unsigned int *ring_at(const struct uring *u, unsigned int offset)
-{
-	return (unsigned int *)(u->rings + offset);
-}
-
-static void uring_make(struct uring *u)
-{
-	struct io_uring_params *p = &u->params;
-	size_t sq, cq;
-
-	memset(u, 0, sizeof(*u));
-	u->fd = must(syscall(SYS_io_uring_setup, 8, p));
-	sq = p->sq_off.array + p->sq_entries * sizeof(unsigned int);
-	cq = p->cq_off.cqes + p->cq_entries * sizeof(struct io_uring_cqe);
-	u->rings = mmap(NULL, sq > cq ? sq : cq, PROT_READ | PROT_WRITE, MAP_SHARED, u->fd,
-			IORING_OFF_SQ_RING);
-	u->sqes = mmap(NULL, p->sq_entries * sizeof(*u->sqes), PROT_READ | PROT_WRITE, MAP_SHARED,
-		       u->fd, IORING_OFF_SQES);
-	if (u->rings == MAP_FAILED || u->sqes == MAP_FAILED)
-		die("mmap of io_uring's rings: %m");
-}
-
-/* One request and its completion; returns its result. */
-static int uring_do(struct uring *u, const struct io_uring_sqe *what)
-{
-	unsigned int *tail = ring_at(u, u->params.sq_off.tail),
-		     at = *tail & (u->params.sq_entries - 1);
-	unsigned int *head = ring_at(u, u->params.cq_off.head);
-	struct io_uring_cqe *cqes = (void *)(u->rings + u->params.cq_off.cqes);
-	int res;
-
-	u->sqes[at] = *what;
-	ring_at(u, u->params.sq_off.array)[at] = at;
-	__atomic_store_n(tail, *tail + 1, __ATOMIC_RELEASE);
-	must(syscall(SYS_io_uring_enter, u->fd, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0));
-	res = cqes[*head & (u->params.cq_entries - 1)].res;
-	__atomic_store_n(head, *head + 1, __ATOMIC_RELEASE);
-	return res;
-}
-
-static void uring_fact(const char *operation, int count)
-{
-	fact("syscall.io_uring");
-	fact_str("io_uring.operation", operation);
-	fact_int("io_uring.count", count);
-	fact_end();
-}
-
-static void run_io_uring(int argc, char **argv)
-{
-	struct io_uring_sqe nop = {.opcode = IORING_OP_NOP}, sqe;
-	struct uring u;
-	int fd;
-
-	(void)argc;
-	(void)argv;
-	uring_make(&u);
-	for (int i = 0; i < 20; i++)
-		if (uring_do(&u, &nop))
-			die("io_uring: a nop failed");
-	uring_fact("nop", 20);
-	sqe = (struct io_uring_sqe){.opcode = IORING_OP_OPENAT,
-				    .fd = AT_FDCWD,
-				    .addr = (unsigned long)"by-ring",
-				    .len = 0644,
-				    .open_flags = O_CREAT | O_RDWR};
-	fd = uring_do(&u, &sqe);
-	if (fd < 0)
-		die("io_uring: openat: %s", strerror(-fd));
-	uring_fact("openat", 1);
-	for (int i = 0; i < 3; i++) {
-		sqe = (struct io_uring_sqe){.opcode = IORING_OP_WRITE,
-					    .fd = fd,
-					    .addr = (unsigned long)"secret",
-					    .len = 6};
-		if (uring_do(&u, &sqe) != 6)
-			die("io_uring: a write failed");
-	}
-	uring_fact("write", 3);
-	sqe = (struct io_uring_sqe){.opcode = IORING_OP_CLOSE, .fd = fd};
-	if (uring_do(&u, &sqe))
-		die("io_uring: close failed");
-	uring_fact("close", 1);
-	close(u.fd);
-}
-
 /* --- capabilities --- */
 
 static void probe_fact(const char *name, bool granted, bool probe, const char *call, int err,
@@ -429,7 +333,6 @@ const struct trigger syscall_triggers[] = {
 	{"syscall.blocked", run_blocked, NULL, "a call still blocked at the end (use -w)"},
 	{"syscall.call", run_call, NULL, "single calls, for --syscalls=trace"},
 	{"syscall.arguments", run_arguments, NULL, "sockets, prctl, ioctl, by their arguments"},
-	{"syscall.io_uring", run_io_uring, NULL, "requests that no filter sees"},
 	{"capability.checks", run_capabilities, NULL, "with the capability, and without"},
 	{NULL, NULL, NULL, NULL},
 };

@@ -29,7 +29,7 @@ struct trigger {
 };
 
 extern const struct trigger process_triggers[], syscall_triggers[], file_triggers[], ipc_triggers[],
-	tcp_triggers[], compat_triggers[], attack_triggers[];
+	tcp_triggers[], compat_triggers[], attack_triggers[], uring_triggers[];
 
 /* A fact is begun, gets its values, and is added by fact_end(). One at a time in a thread. */
 void fact(const char *event);
