@@ -52,14 +52,14 @@ if [ "$(dpkg --print-architecture)" = amd64 ] && [ "${1:-}" != build ]; then
 fi
 
 test=("${build[@]}" libcmocka-dev libclang-rt-dev python3 python3-jsonschema python3-yaml apparmor strace jq runc docker.io
-	gcovr patchelf busybox-static iproute2 perl sqlite3 git redis-server redis-tools nginx-light apache2-utils
+	gcovr patchelf busybox-static iproute2 perl sqlite3 git redis-server redis-tools nginx-light apache2-utils curl
 	openssl tar findutils "${m32[@]}" shellcheck clang-format clang-tidy cppcheck codespell)
 # shellcheck disable=SC2034 # read by name, in main()
 bench=("${test[@]}" bpftrace libbpf-tools linux-perf)
 # shellcheck disable=SC2034
 vm=("${test[@]}" qemu-system-x86 mmdebstrap e2fsprogs cpio xz-utils zstd lz4 kmod)
 # shellcheck disable=SC2034
-verify=("${test[@]}" memcached postgresql golang-go curl)
+verify=("${test[@]}" memcached postgresql golang-go)
 
 # shellcheck disable=SC2034
 arm64=("${build[@]}" gcc-aarch64-linux-gnu libc6-dev:arm64 linux-libc-dev:arm64 libbpf-dev:arm64 libelf-dev:arm64

@@ -181,6 +181,16 @@ suite_portable() {
 	summed portable python3 tests/verify/portable.py verify runc newer:runc docker:newer:runc
 }
 
+# the same file as it is made here, in a virtual machine: what this host cannot run
+suite_portable_vm() {
+	local cache=${EBPFMON_CACHE:-$HOME/.cache/ebpfmon} shares=(--share "$PWD")
+	check portable.record python3 tests/verify/portable.py record || return
+	tests/verify/newer.sh >/dev/null 2>&1 && shares+=(--share "$cache/runtimes")
+	summed portable-vm tests/vm/run.sh --kernel 6.12 --memory 2048 "${shares[@]}" --env EBPFMON_CACHE="$cache" \
+		--env VERIFY_TIMEOUT=120 --timeout 1500 -- python3 tests/verify/portable.py verify \
+		crun newer:crun newer:runc podman podman:runc
+}
+
 # Kernels as KERNEL= takes them: NAME[/arm64][/v1|/hybrid], cgroup v2 if nothing else is said; the longest first.
 vm_all='6.12 6.1 6.1/v1 6.1/hybrid 5.10 7.3 6.1/arm64 5.10/arm64 6.12/arm64 7.3/arm64 5.10-rt 6.1-rt 6.16 6.18 7.2'
 vm_ci='6.1 6.12 5.10 6.1/v1 6.1/hybrid 7.3'

@@ -172,10 +172,25 @@ def calibrate(setup):
     ebpfmon(setup, "recommend", "seccomp", "--state", state, runc_work(setup, "exit 0")[0], code=1)
 
 
+def verify_oracle(setup):
+    """What is not the same each time, or never ends, proves nothing of a profile: it is rejected before any is tried."""
+    report = runc_work(setup)[0]
+    gates = lambda code, command, *options: json.loads(ebpfmon(
+        setup, "recommend", "--verify", "--json", "--runs", "2", *options, report, "--", *command, "{}", code=code))
+    noisy = ["sh", "-c", "echo hello; date +%N; exit 3"]
+    fails_later = ["sh", "-c", "echo hello; mkdir %s/there" % setup.subdir(setup.name())]
+    for command, options, status in (noisy, (), 3), (fails_later, (), 0), (["sleep", "99"], ("--timeout", "1"), -1):
+        found = gates(4, command, *options)
+        check(not found["oracle"]["same"] and "replay" not in found and "passed" not in found and
+              found["oracle"]["exit_status"] == status, "%r: %r" % (command, found))
+    found = gates(0, noisy, "--ignore", "^[0-9]+$")
+    check(found["oracle"]["same"] and found["replay"]["effects"] == ["NONE", "NONE"], "without the noise: %r" % found)
+
+
 def tests(setup, runtimes):
     """One of each; what has a runtime in its name, if it is asked for."""
     alone = {"advice.seccomp": seccomp_runc, "advice.diff": diff, "advice.strict": strict, "advice.yaml": yaml_documents,
-             "advice.apparmor": apparmor, "advice.calibrate": calibrate}
+             "advice.apparmor": apparmor, "advice.calibrate": calibrate, "advice.verify_oracle": verify_oracle}
     if "runc" in runtimes:
         for name, function in alone.items():
             yield "runc/" + name, lambda f=function: f(setup)

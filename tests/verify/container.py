@@ -87,7 +87,7 @@ def serve(workload, container, state):
         container.do("kill", name, workload.reload)
         time.sleep(0.3)
     answer(workload, state)
-    container.do("kill", name, "TERM")
+    container.do("kill", name, workload.stop)
 
 
 def refresh(state):

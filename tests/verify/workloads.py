@@ -10,9 +10,10 @@ import os
 
 NOBODY = 65534
 # argv of the container; user; what has to be installed; how to ask; what makes it read its configuration again
-# are sizes of the files it leaves the same each time; what in its output and messages is not (extended regular expressions)
-Workload = collections.namedtuple("Workload", "argv user needs setup ask reload sizes ignore",
-                                  defaults=[0, (), None, None, None, True, ()])
+# are sizes of the files it leaves the same each time; what in its output and messages is not (extended regular expressions);
+# the signal on which it ends when it is done
+Workload = collections.namedtuple("Workload", "argv user needs setup ask reload sizes ignore stop",
+                                  defaults=[0, (), None, None, None, True, (), "TERM"])
 
 
 def sh(script):
@@ -110,7 +111,7 @@ print(json.dumps(subprocess.run(["/bin/echo", "hi"], capture_output=True, text=T
                            redis("save")], sizes=False),
     "nginx": Workload(["/usr/sbin/nginx", "-c", "/state/conf"], needs=["nginx", "curl"], setup=nginx_setup,
                       ask=[curl("/small"), curl("/large"), curl("/large", "-H", "Accept-Encoding: gzip"), curl("/new")],
-                      reload="HUP"),
+                      reload="HUP", stop="QUIT"),
     "memcached": Workload(["/usr/bin/memcached", "-u", "nobody", "-s", "/state/sock", "-a", "0777", "-t", "2"],
                           needs=["memcached"], ask=[MEMCACHED]),
     "postgresql": Workload(["/usr/lib/postgresql/15/bin/postgres", "-D", "/state/db", "-k", "/state", "-c",
@@ -131,4 +132,4 @@ print(json.dumps(subprocess.run(["/bin/echo", "hi"], capture_output=True, text=T
 SOURCES = {"go": ("go", ["build", "-o", "{out}", "server.go"]),
            "threads": ("gcc", ["-O1", "-pthread", "-o", "{out}", "threads.c"]),
            "i386": ("gcc", ["-m32", "-static", "-isystem", "/usr/include/x86_64-linux-gnu", "-O1", "-o", "{out}", "compat.c"])}
-QUICK = ["busybox", "threads", "i386", "switch-user", "redis"]
+QUICK = ["busybox", "threads", "i386", "switch-user", "nginx"]
