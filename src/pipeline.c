@@ -4,6 +4,7 @@
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
+#include "container/processes.h"
 #include "file_names.h"
 #include "path_lookup.h"
 #include "pipeline.h"
@@ -515,12 +516,15 @@ static bool gone(void *arg, __u64 cgroup)
 	return container_table_gone(arg, cgroup);
 }
 
-/* Its cgroup is gone, and so is it, though its exit was not told. */
+/* Its cgroup is gone, or it is, though its exit was not told. */
 static int lose(struct process *x, void *arg)
 {
 	struct pipeline *p = arg;
 
-	if (!x->exited && !x->left && container_table_gone(p->containers, x->cgroup))
+	if (x->exited || x->left)
+		return 0;
+	if (container_table_gone(p->containers, x->cgroup) ||
+	    (p->ends_lost && !container_process_is((pid_t)x->pid, x->start)))
 		process_table_lose(p->processes, x, p->now);
 	return 0;
 }
@@ -534,7 +538,10 @@ void pipeline_expire(struct pipeline *p, __u64 now, __u64 age)
 		return;
 	p->next_expiry = now + age;
 	p->now = now;
+	if (p->ends_lost)
+		container_table_look(p->containers, now);
 	process_table_each(p->processes, lose, p);
+	p->ends_lost = false;
 	file_names_expire(p->files, gone, p->containers);
 	malloc_trim(0);
 }

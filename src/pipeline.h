@@ -49,6 +49,7 @@ struct pipeline {
 	struct backlog *backlogs; /* records of containers that are not decided yet */
 	bool learning; /* records are for the tables only */
 	__u64 now, next_expiry; /* CLOCK_BOOTTIME, ns */
+	bool ends_lost; /* of processes or cgroups: pipeline_expire() then looks who is still there */
 	bool wanted_stopped; /* a wanted container has ended: for --exit-with-container */
 };
 

@@ -117,13 +117,18 @@ void process_table_expire(struct process_table *t, __u64 before)
 	forget_some(t, HASH_CNT(hh, t->all), before);
 }
 
+/* Whoever had the pid before is gone, also if its exit was lost. */
 static void set_live(struct process_table *t, struct entry *e)
 {
 	struct entry *old;
 
 	e->live_pid = e->key.pid;
 	HASH_REPLACE(live_hh, t->live, live_pid, sizeof(e->live_pid), e, old);
-	(void)old;
+	if (!old || old == e || old->queued)
+		return;
+	old->p.left = true;
+	old->p.end = e->p.start;
+	enqueue(t, old);
 }
 
 /* Whoever was brought in by "exec" has its descendants in the same session. */

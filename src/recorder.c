@@ -550,6 +550,16 @@ int recorder_start(struct recorder *r)
 	return 0;
 }
 
+/* A table that nobody takes entries out of would grow without end. */
+static void note_lost_ends(struct recorder *r)
+{
+	__u64 lost = source_lost_of(r->source, EV_process_exit) +
+		     source_lost_of(r->source, EV_container_cgroup_remove);
+
+	r->pipeline.ends_lost |= lost != r->ends_lost;
+	r->ends_lost = lost;
+}
+
 bool recorder_turn(struct recorder *r)
 {
 	__u64 now;
@@ -561,6 +571,7 @@ bool recorder_turn(struct recorder *r)
 	if (now >= r->next_sweep) {
 		r->next_sweep = now + SWEEP_NS;
 		source_sweep(r->source);
+		note_lost_ends(r);
 		pipeline_expire(&r->pipeline, now, UNDECIDED_NS);
 	}
 	pipeline_flush(&r->pipeline);

@@ -17,6 +17,7 @@ struct recorder {
 	struct session session;
 	struct container_table *containers;
 	__u64 next_sweep;
+	__u64 ends_lost; /* records of processes' and cgroups' ends, as of the last sweep */
 	bool scanned; /* what runs already is in the table: from here on cgroups come by their creation */
 	bool interrupted; /* by SIGINT */
 	bool own_output; /* stdout carries data */

@@ -249,16 +249,21 @@ int source_iterate(struct source *s, const char *program)
 	return err;
 }
 
-void source_lost(const struct source *s, __u64 lost[EV__MAX])
+__u64 source_lost_of(const struct source *s, enum ev_type type)
 {
 	int fd = loader_map(s->loader, "lost");
-	__u64 *per_cpu = calloc(s->nr_cpus, sizeof(*per_cpu));
+	__u64 *per_cpu = calloc(s->nr_cpus, sizeof(*per_cpu)), sum = 0;
+	__u32 key = type;
 
-	for (__u32 type = 0; per_cpu && fd >= 0 && type < EV__MAX; type++) {
-		if (bpf_map_lookup_elem(fd, &type, per_cpu))
-			continue;
+	if (per_cpu && fd >= 0 && !bpf_map_lookup_elem(fd, &key, per_cpu))
 		for (int cpu = 0; cpu < s->nr_cpus; cpu++)
-			lost[type] += per_cpu[cpu];
-	}
+			sum += per_cpu[cpu];
 	free(per_cpu);
+	return sum;
+}
+
+void source_lost(const struct source *s, __u64 lost[EV__MAX])
+{
+	for (int type = 0; type < EV__MAX; type++)
+		lost[type] += source_lost_of(s, type);
 }

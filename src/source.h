@@ -22,6 +22,8 @@ int source_sweep(struct source *s);
 int source_drain(struct source *s);
 /* The records an iterator program writes. */
 int source_iterate(struct source *s, const char *program);
+/* How many records of an event were lost so far. */
+__u64 source_lost_of(const struct source *s, enum ev_type type);
 /* Adds, per event, what was lost so far. */
 void source_lost(const struct source *s, __u64 lost[EV__MAX]);
 

@@ -583,6 +583,27 @@ bool container_table_gone(struct container_table *t, __u64 cgroup)
 	return !n || n->removed;
 }
 
+void container_table_look(struct container_table *t, __u64 now)
+{
+	const char *root = t->sel.runtimes.root;
+	struct node *n, *next;
+
+	if (!t->mount)
+		return;
+	HASH_ITER(hh, t->nodes, n, next)
+	{
+		char path[2 * CGROUP_PATH_MAX];
+		struct stat st;
+		int len =
+			snprintf(path, sizeof(path), "%s%s%s", root ? root : "", t->mount, n->path);
+
+		/* another one may have the name by now */
+		if (!n->removed && len > 0 && (size_t)len < sizeof(path) &&
+		    (stat(path, &st) ? errno == ENOENT : st.st_ino != n->id))
+			container_table_remove(t, n->id, now);
+	}
+}
+
 void container_table_expire(struct container_table *t, __u64 now, __u64 age)
 {
 	struct node *n, *next;

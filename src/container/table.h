@@ -71,6 +71,8 @@ void container_table_entry(struct container_table *t, struct container *c, __u64
 /* Its first process runs, or was found: what /proc says of it. @start: 0 for one that was found. */
 void container_table_running(struct container_table *t, struct container *c, pid_t pid,
 			     __u64 start);
+/* Looks which cgroups are still there: some removals were not told. */
+void container_table_look(struct container_table *t, __u64 now);
 /*
  * Undecided cgroups older than @age ns are no containers; cgroups gone for as long are forgotten, and
  * containers with the last of theirs, unless they are kept. No container may be held over this call.

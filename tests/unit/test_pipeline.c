@@ -275,6 +275,27 @@ static void test_never_known(void **state)
 	assert_null(h->p.backlogs);
 }
 
+/* That it ended was lost: looked for once, it is found to be gone, as is a cgroup. Who is there stays. */
+static void test_lost_ends(void **state)
+{
+	struct host *h = *state;
+
+	name_it(h, "web");
+	cgroup_made(h, 10, "/docker/" A);
+	for (__u32 i = 0; i < 100; i++)
+		opened(h, 10, 5000000 + i); /* no kernel has such pids */
+	pipeline_expire(&h->p, 100 * SECOND, UNDECIDED);
+	pipeline_expire(&h->p, 200 * SECOND, UNDECIDED);
+	assert_int_equal(process_table_count(h->p.processes, NULL), 100);
+	assert_false(container_table_gone(h->p.containers, 10));
+	h->p.ends_lost = true;
+	pipeline_expire(&h->p, 300 * SECOND, UNDECIDED);
+	assert_false(h->p.ends_lost);
+	assert_true(container_table_gone(h->p.containers, 10));
+	pipeline_expire(&h->p, 400 * SECOND, UNDECIDED);
+	assert_int_equal(process_table_count(h->p.processes, NULL), 0);
+}
+
 /* More than there is room for: what is missing is counted, of wanted containers only. */
 static void test_no_room(void **state)
 {
@@ -307,6 +328,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_known_at_once), T(test_known_later), T(test_another_one_later),
 		T(test_never_known),   T(test_no_room),	    T(test_gone),
+		T(test_lost_ends),
 	};
 #undef T
 

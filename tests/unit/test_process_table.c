@@ -147,6 +147,18 @@ static void test_settle(void **state)
 	assert_ptr_equal(process_find(t, 20, 60)->parent, process_find(t, 30, 50));
 }
 
+/* Whose exits are lost do not stay: at most one entry for each pid. */
+static void test_lost_exits(void **state)
+{
+	(void)state;
+	for (__u64 i = 1; i <= 1000; i++)
+		fork_of(1, 1, 1000 + i % 10, 100 + i);
+	process_table_expire(t, 5000);
+	assert_int_equal(process_table_count(t, NULL), 10 + 1);
+	assert_non_null(process_find(t, 1000, 100 + 1000));
+	assert_null(process_find(t, 1000, 100 + 990));
+}
+
 /* A runtime outside is no process of the container, its child is. */
 static void test_outside(void **state)
 {
@@ -170,6 +182,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_pid_reuse),	  TEST(test_session_descends), TEST(test_expire),
 		TEST(test_left_and_back), TEST(test_settle),	       TEST(test_outside),
+		TEST(test_lost_exits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
