@@ -15,7 +15,8 @@ $(BUILD)/tests/unit/%: tests/unit/%.c $(LIBRARY)
 
 # clang's libFuzzer, with what it fuzzes built the same way, once for all of them
 FUZZ_CC := $(CLANG) -g -O1 -std=gnu11 -D_GNU_SOURCE -DEBPFMON_VERSION='"fuzz"' $(INCLUDES) \
-	-fsanitize=address,undefined -fno-sanitize-recover=undefined -MMD -MP
+	-fsanitize=address,undefined -fno-sanitize-recover=undefined -MMD -MP \
+	$(if $(FUZZ_COVERAGE),-fprofile-instr-generate -fcoverage-mapping)
 FUZZ_LIBRARY := $(LIBRARY:$(BUILD)/%=$(BUILD)/fuzz/%)
 
 $(BUILD)/fuzz/src/%.o: src/%.c | $(SKELETONS)
@@ -39,9 +40,14 @@ $(TRIGGER): $(wildcard tests/triggers/*.c tests/triggers/*.h)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -static -O1 -g -std=gnu11 -Wall -Wextra -o $@ $(filter %.c,$^) -lpthread
 
+# for LD_PRELOAD
 REFUSE := $(BUILD)/tests/refuse.so
+HEAP   := $(BUILD)/tests/heap.so
 
 $(REFUSE): tests/live/refuse.c
+$(HEAP): tests/soak/heap.c
+
+$(REFUSE) $(HEAP):
 	$(call say,TEST,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -shared -fPIC -O1 -g -std=gnu11 -Wall -Wextra -o $@ $<
@@ -153,12 +159,12 @@ coverage: ## lines of src/ that unit, live and install tests run; fails below 85
 coverage-tests: $(UNIT_TESTS) $(TRIGGER)
 
 .PHONY: soak
-soak: all $(TRIGGER) ## 50 containers at a time for HOURS=1: memory, files and maps must not grow (root)
-	$(Q)$(PYTHON) tests/soak/soak.py --ebpfmon ./$(EXE) --trigger $(TRIGGER) --out $(BUILD)/soak --hours $(or $(HOURS),1)
+soak: all $(TRIGGER) $(HEAP) ## containers come and go for HOURS=1: memory, files and maps must not grow (root)
+	$(Q)$(PYTHON) tests/soak/soak.py --ebpfmon ./$(EXE) --trigger $(TRIGGER) --heap $(HEAP) --out $(BUILD)/soak --hours $(or $(HOURS),1)
 
 .PHONY: soak-short
-soak-short: all $(TRIGGER) ## the same for a minute (root)
-	$(Q)$(PYTHON) tests/soak/soak.py --ebpfmon ./$(EXE) --trigger $(TRIGGER) --out $(BUILD)/soak --seconds 60
+soak-short: all $(TRIGGER) $(HEAP) ## the same in three minutes, as CI runs it (root)
+	$(Q)$(PYTHON) tests/soak/soak.py --ebpfmon ./$(EXE) --trigger $(TRIGGER) --heap $(HEAP) --out $(BUILD)/soak
 
 .PHONY: test-install
 test-install: all ## what is installed, and that an ordinary user can build it (root)
@@ -211,11 +217,19 @@ lint: all ## clang-format, clang-tidy, cppcheck, shellcheck, codespell, layering
 
 .PHONY: fuzz
 fuzz: $(FUZZERS) ## run the fuzzers; FUZZ_SECONDS=5 each
-	$(Q)tests/run.sh fuzz
+	$(Q)FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run.sh fuzz
 
 .PHONY: fuzz-long
 fuzz-long: $(FUZZERS) ## the fuzzers for HOURS=8 on all cores, keeping what they find out in build/corpus
 	$(Q)BUILD=$(BUILD) tests/fuzz/long.sh $(or $(HOURS),8)
+
+.PHONY: fuzz-coverage
+fuzz-coverage: ## how much of what they are for the fuzzers reach with what they know
+	$(Q)$(MAKE) --no-print-directory BUILD=build/fuzz-coverage FUZZ_COVERAGE=1 fuzzers
+	$(Q)tests/fuzz/coverage.sh
+
+.PHONY: fuzzers
+fuzzers: $(FUZZERS)
 
 .PHONY: fuzz-seeds
 fuzz-seeds: all $(TRIGGER) $(BUILD)/tests/fuzz/capture ## make the seeds again that come from real recordings (root)

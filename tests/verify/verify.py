@@ -18,6 +18,7 @@ import tempfile
 from workloads import QUICK, SOURCES, WORKLOADS
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+EBPFMON = os.environ.get("EBPFMON", "./ebpfmon")
 RUNTIME = "runc"
 # what Docker gives
 CAPS = ["CAP_" + c for c in "CHOWN DAC_OVERRIDE FSETID FOWNER MKNOD NET_RAW SETGID SETUID SETFCAP SETPCAP NET_BIND_SERVICE "
@@ -57,7 +58,7 @@ def bundle(where, workload, state):
     os.chmod(state + ".tmp", 0o1777)
     c["mounts"] += [{"destination": "/tmp", "source": state + ".tmp", "type": "bind", "options": ["rbind", "rw"]},
                     {"destination": "/state", "source": state, "type": "bind", "options": ["rbind", "rw"]}]
-    c["linux"]["seccomp"] = json.loads(run(["./ebpfmon", "recommend", "seccomp", "--recording-profile"]))
+    c["linux"]["seccomp"] = json.loads(run([EBPFMON, "recommend", "seccomp", "--recording-profile"]))
     c["linux"].pop("cgroupsPath", None)
     with open(where + "/config.json", "w") as f:
         json.dump(c, f)
@@ -81,7 +82,7 @@ def build(name, state):
 
 def record(command, cid, report):
     """One start of the container, recorded from its first instruction to its end."""
-    mon = subprocess.Popen(["./ebpfmon", "-c", cid, "-w", "-x", "-d", "120", "-o", report], stdin=subprocess.DEVNULL,
+    mon = subprocess.Popen([EBPFMON, "-c", cid, "-w", "-x", "-d", "120", "-o", report], stdin=subprocess.DEVNULL,
                            stderr=subprocess.PIPE)
     for line in mon.stderr:
         if b"recording" in line:
@@ -111,7 +112,7 @@ def verify(name, work, options):
     reports = ["%s/report-%d.json" % (work, i) for i in range(RECORDINGS)]
     for report in reports:
         record(command(where), cid, report)
-    done = subprocess.run(["./ebpfmon", "recommend", "--verify", "--json", *(["--args"] if options.args else []), "--for", RUNTIME, "--runs", str(options.runs),
+    done = subprocess.run([EBPFMON, "recommend", "--verify", "--json", *(["--args"] if options.args else []), "--for", RUNTIME, "--runs", str(options.runs),
                            *(["--ablate"] if options.ablate else []),
                            *(word for regex in workload.ignore for word in ("--ignore", regex)), "--bundle", where, *reports, "--", *command("{}")],
                           stdin=subprocess.DEVNULL, capture_output=True, check=False,
