@@ -14,7 +14,6 @@ import os
 import re
 import shutil
 import signal
-import statistics
 import subprocess
 import sys
 import threading
@@ -88,8 +87,9 @@ class Churn(threading.Thread):
 
 
 def judge(quiet):
-    """(what, first, last, allowed) of each value; @quiet: for each round, the samples of the end of its quiet time."""
-    levels = [{key: statistics.median(s[key] for s in samples) for key in BOUNDS} for samples in quiet]
+    """(what, first, last, allowed) of each value; @quiet: for each round, the samples of the end of its quiet time. The
+    least of them is the level: records of a cgroup that nobody has asked for are kept until that is known."""
+    levels = [{key: min(s[key] for s in samples) for key in BOUNDS} for samples in quiet]
     for key, (part, least) in BOUNDS.items():
         first = levels[0][key]
         yield key, first, levels[-1][key], max(part * first, least)
@@ -129,10 +129,13 @@ def rounds(setup, recording, heap, path, form):
         if churn.error:
             raise churn.error
         until = time.monotonic() + quiet_s
+        still = []
         while time.monotonic() < until:
             samples.append(sample(recording.process.pid, heap, began))
+            if time.monotonic() > until - quiet_s / 4:
+                still.append(samples[-1])
             time.sleep(every)
-        yield samples, samples[-3:], churn.made
+        yield samples, still, churn.made
 
 
 def soak(setup, form, nr, out):
@@ -148,7 +151,7 @@ def soak(setup, form, nr, out):
             quiet.append(still)
             made += containers
             print("round %d of %d: %d containers; " % (len(quiet), nr, containers) +
-                  ", ".join("%s %d" % (key, still[-1][key]) for key in BOUNDS), flush=True)
+                  ", ".join("%s %d" % (key, min(s[key] for s in still)) for key in BOUNDS), flush=True)
             if len(quiet) == nr:
                 break
         code = recording.stop(signal.SIGTERM)
