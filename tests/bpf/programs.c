@@ -13,6 +13,7 @@
 #include <sys/user.h>
 #include <unistd.h>
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include "container/hierarchy.h"
 #include "place.h"
@@ -49,6 +50,15 @@ static int on_attach(const struct bpf_program *prog, long cookie, struct bpf_lin
 	return -EOPNOTSUPP;
 }
 
+static bool kernel_has_function(const char *name)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	bool has = btf && btf__find_by_name_kind(btf, name, BTF_KIND_FUNC) > 0;
+
+	btf__free(btf);
+	return has;
+}
+
 const char *programs_refused(void)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, opts);
@@ -61,13 +71,15 @@ const char *programs_refused(void)
 		return "it needs root";
 	if (cgroup_hierarchy_find(&h) || h.id)
 		return "there is no cgroup v2";
+	if (!kernel_has_function("bpf_rdonly_cast"))
+		return "the kernel has no bpf_rdonly_cast() (6.2 and newer have)";
 	place = place_bpf__open_and_load();
 	if (!place)
 		return "the kernel loads no raw_tp program";
 	err = bpf_prog_test_run_opts(bpf_program__fd(place->progs.place_find), &opts);
 	place_bpf__destroy(place);
 	if (err)
-		return "the kernel does not run raw_tp programs by BPF_PROG_TEST_RUN (5.10 and newer do)";
+		return "the kernel does not run raw_tp programs by BPF_PROG_TEST_RUN";
 	if (libbpf_register_prog_handler("tp_btf+", BPF_PROG_TYPE_RAW_TRACEPOINT, 0, &handler) < 0)
 		return "libbpf takes no handler of sections";
 	return NULL;
