@@ -29,7 +29,8 @@ while read -r name files; do
 	# shellcheck disable=SC2086 # a list of names
 	llvm-cov report "$build/tests/fuzz/$name" -instr-profile="$build/$name.prof" $files |
 		awk -v name="$name" -v least=$least '$1 ~ /\.c$/ {
-			printf "%-17s %-36s %4d of %4d lines, %s\n", name, $1, $8 - $9, $8, $10
+			n = split($1, path, "/")
+			printf "%-17s %-22s %4d of %4d lines, %s\n", name, path[n], $8 - $9, $8, $10
 			if ($10 + 0 < least) bad = 1
 		} END { exit bad }' || status=1
 done <<<"$targets"
