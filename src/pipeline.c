@@ -9,13 +9,15 @@
 #include "path_lookup.h"
 #include "pipeline.h"
 
-#define BACKLOG_MAX   (4u << 20) /* bytes kept for a container that is not decided */
+#define BACKLOG_MIN   4096
+#define BACKLOG_MAX   (4u << 20) /* bytes kept for a container that is not decided, */
+#define BACKLOG_ALL   (64u << 20) /* and for all of them: somebody may make any number */
 #define FILES_MAX     262144
 #define PROCESSES_MAX 100000
 
 /* Records of a container that may turn out to be none: kept in order until it is decided. */
 struct backlog {
-	struct backlog *next;
+	struct backlog *next, **at; /* of pipeline.backlogs */
 	struct container *container;
 	__u32 lost[EV__MAX]; /* what did not fit */
 	size_t len, cap;
@@ -31,18 +33,21 @@ int pipeline_init(struct pipeline *p)
 	return p->scratch && p->files && p->processes ? 0 : -ENOMEM;
 }
 
-static void backlog_drop(struct backlog **at)
+/* It is the caller's to free. */
+static struct backlog *backlog_take(struct pipeline *p, struct backlog *b)
 {
-	struct backlog *b = *at;
-
-	*at = b->next;
-	free(b);
+	*b->at = b->next;
+	if (b->next)
+		b->next->at = b->at;
+	b->container->backlog = NULL;
+	p->backlogged -= b->cap;
+	return b;
 }
 
 void pipeline_exit(struct pipeline *p)
 {
 	while (p->backlogs)
-		backlog_drop(&p->backlogs);
+		free(backlog_take(p, p->backlogs));
 	file_names_free(p->files);
 	process_table_free(p->processes);
 	free(p->scratch);
@@ -569,23 +574,34 @@ static void dispatch(struct pipeline *p, struct container *c, struct ev_hdr *hdr
 		stop(p, c, (const struct ev_process_exit *)r.hdr);
 }
 
-static struct backlog **backlog_find(struct pipeline *p, const struct container *c)
+/* Makes one, or makes it twice as large. NULL: there is no room. */
+static struct backlog *backlog_grow(struct pipeline *p, struct container *c)
 {
-	struct backlog **b = &p->backlogs;
+	struct backlog *b = c->backlog;
+	size_t old = b ? b->cap : 0, cap = b ? 2 * old : BACKLOG_MIN;
 
-	while (*b && (*b)->container != c)
-		b = &(*b)->next;
+	if (cap > BACKLOG_MAX || p->backlogged - old + cap > BACKLOG_ALL)
+		return NULL;
+	b = realloc(b, sizeof(*b) + cap);
+	if (!b)
+		return NULL;
+	if (!c->backlog)
+		*b = (struct backlog){.container = c, .next = p->backlogs, .at = &p->backlogs};
+	b->cap = cap;
+	p->backlogged += cap - old;
+	*b->at = c->backlog = b;
+	if (b->next)
+		b->next->at = &b->next;
 	return b;
 }
 
 static void backlog_add(struct pipeline *p, struct container *c, const struct ev_hdr *hdr)
 {
-	struct backlog **at = backlog_find(p, c), *b = *at;
 	size_t need = (hdr->len + 7) & ~7u;
+	struct backlog *b = c->backlog;
 
-	if (!b || b->len + need > b->cap) {
-		size_t cap = b ? b->cap * 2 : 65536;
-		struct backlog *grown = cap > BACKLOG_MAX ? NULL : realloc(b, sizeof(*b) + cap);
+	while (!b || b->len + need > b->cap) {
+		struct backlog *grown = backlog_grow(p, c);
 
 		if (!grown) {
 			if (b)
@@ -594,10 +610,7 @@ static void backlog_add(struct pipeline *p, struct container *c, const struct ev
 				p->lost[hdr->type]++;
 			return;
 		}
-		if (!b)
-			*grown = (struct backlog){.container = c};
-		grown->cap = cap;
-		*at = b = grown;
+		b = grown;
 	}
 	memcpy(b->data + b->len, hdr, hdr->len);
 	b->len += need;
@@ -605,11 +618,11 @@ static void backlog_add(struct pipeline *p, struct container *c, const struct ev
 
 void pipeline_decided(struct pipeline *p, struct container *c)
 {
-	struct backlog **at = backlog_find(p, c), *b = *at;
+	struct backlog *b = c->backlog;
 
 	if (!b)
 		return;
-	*at = b->next; /* first: what it holds may be fed again */
+	backlog_take(p, b); /* first: what it holds may be fed again */
 	for (size_t off = 0; c->state == CT_WATCHED && off < b->len;) {
 		struct ev_hdr *hdr = (void *)(b->data + off);
 

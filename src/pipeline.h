@@ -47,6 +47,7 @@ struct pipeline {
 	/* filled while a record is under way */
 	char *scratch; /* EV_MAX_LEN + room for a path, 8-aligned */
 	struct backlog *backlogs; /* records of containers that are not decided yet */
+	size_t backlogged; /* bytes that they take */
 	bool learning; /* records are for the tables only */
 	__u64 now, next_expiry; /* CLOCK_BOOTTIME, ns */
 	bool ends_lost; /* of processes or cgroups: pipeline_expire() then looks who is still there */

@@ -47,6 +47,7 @@ struct container {
 	bool lingers; /* has had connections, whose end may come long after its own */
 	__u64 entered; /* its entry point ran while its metadata was still missing; 0: no */
 	struct container_seen seen;
+	struct backlog *backlog; /* the pipeline's: what waits for it to be decided */
 	char **addresses; /* of its network namespace, other than loopback's */
 	size_t nr_addresses;
 };

@@ -322,13 +322,40 @@ static void test_no_room(void **state)
 	assert_true(got + lost == many + 2 || got + lost == many + 3);
 }
 
+/* However many nobody has decided about: what is kept of all is bounded, and given back. */
+static void test_many_undecided(void **state)
+{
+	static char name[4000];
+	struct host *h = *state;
+	union any_record u;
+
+	memset(name, 'x', sizeof(name));
+	for (__u32 i = 0; i < 200; i++) {
+		char path[100];
+
+		snprintf(path, sizeof(path), "/docker/%064x", i);
+		cgroup_made(h, 100 + i, path);
+		assert_true(h->p.backlogged <= (i + 1) * 4096);
+	}
+	for (__u32 i = 0; i < 200 * 200; i++) {
+		begin_record(&u, EV_process_exec_failed);
+		((struct ev_process_exec_failed *)&u)->filename = add_bytes(&u, name, sizeof(name));
+		feed(h, &u, 100 + i % 200, 2000000 + i, 2);
+	}
+	assert_in_range(h->p.backlogged, 32 << 20, 64 << 20);
+	pipeline_expire(&h->p, SECOND + UNDECIDED, UNDECIDED);
+	assert_null(h->p.backlogs);
+	assert_int_equal(h->p.backlogged, 0);
+	assert_int_equal(h->taker.total, 0);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_known_at_once), T(test_known_later), T(test_another_one_later),
-		T(test_never_known),   T(test_no_room),	    T(test_gone),
-		T(test_lost_ends),
+		T(test_known_at_once), T(test_known_later),    T(test_another_one_later),
+		T(test_never_known),   T(test_no_room),	       T(test_gone),
+		T(test_lost_ends),     T(test_many_undecided),
 	};
 #undef T
 
