@@ -30,13 +30,22 @@ void buf_str(struct buf *b, const char *s)
 	buf_add(b, s, strlen(s));
 }
 
+/* "00" to "99": two digits for each division. */
+static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+			    "25262728293031323334353637383940414243444546474849"
+			    "50515253545556575859606162636465666768697071727374"
+			    "75767778798081828384858687888990919293949596979899";
+
 void buf_u64(struct buf *b, unsigned long long v)
 {
 	char digits[24], *p = digits + sizeof(digits);
 
-	do
-		*--p = '0' + v % 10;
-	while (v /= 10);
+	for (; v >= 100; v /= 100)
+		memcpy(p -= 2, pairs + 2 * (v % 100), 2);
+	if (v >= 10)
+		memcpy(p -= 2, pairs + 2 * v, 2);
+	else
+		*--p = (char)('0' + v);
 	buf_add(b, p, digits + sizeof(digits) - p);
 }
 
@@ -62,14 +71,17 @@ void buf_hex(struct buf *b, unsigned long long v)
 void buf_digits(struct buf *b, unsigned long long v, unsigned int base, unsigned int width)
 {
 	char digits[24];
+	unsigned int i = width;
 
-	/* a loop for each base: dividing by a constant is a multiplication */
-	if (base == 10)
-		for (unsigned int i = width; i > 0; v /= 10)
-			digits[--i] = '0' + v % 10;
-	else
-		for (unsigned int i = width; i > 0; v /= 8)
+	if (base == 8) {
+		for (; i > 0; v /= 8)
 			digits[--i] = '0' + v % 8;
+	} else {
+		for (; i >= 2; v /= 100)
+			memcpy(digits + (i -= 2), pairs + 2 * (v % 100), 2);
+		if (i)
+			digits[0] = '0' + v % 10;
+	}
 	buf_add(b, digits, width);
 }
 

@@ -564,9 +564,11 @@ static void dispatch(struct pipeline *p, struct container *c, struct ev_hdr *hdr
 	r.process = process_table_record(p->processes, hdr);
 	if (p->learning)
 		return;
-	follow_session(c, hdr, r.process ? process_find(p->processes, hdr->pid, hdr->start) : NULL);
-	follow_child(p, hdr);
-	follow_life(p, c, hdr);
+	if (r.desc->sub == EVS_process) {
+		follow_session(c, hdr, process_find(p->processes, hdr->pid, hdr->start));
+		follow_child(p, hdr);
+		follow_life(p, c, hdr);
+	}
 	c->lingers |= r.desc->sub == EVS_tcp;
 	r.hdr = enrich(p, &r);
 	give(p, &r, wanted(p, &r));

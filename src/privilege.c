@@ -172,6 +172,7 @@ static const char *const calls[] = {
 	"name_to_handle_at",
 	"sync_file_range",
 	"sync_file_range2",
+	"syncfs",
 	"fdatasync",
 	"sched_getscheduler",
 };

@@ -21,8 +21,11 @@ struct entry {
 	bool queued;
 };
 
+#define RECENT 256
+
 struct process_table {
 	struct entry *all, *live;
+	struct entry *recent[RECENT]; /* by pid: the one that was found last; every record asks */
 	struct entry *exited_head, **exited_tail;
 	size_t max, forgotten;
 	__u32 next_index;
@@ -44,6 +47,8 @@ static void entry_free(struct process_table *t, struct entry *e)
 	if (e->p.parent)
 		((struct entry *)e->p.parent)->children--;
 	HASH_DELETE(hh, t->all, e);
+	if (t->recent[e->key.pid % RECENT] == e)
+		t->recent[e->key.pid % RECENT] = NULL;
 	free(e->p.exe);
 	free(e->p.args);
 	free(e);
@@ -67,10 +72,15 @@ void process_table_free(struct process_table *t)
 struct process *process_find(struct process_table *t, __u32 pid, __u64 start)
 {
 	struct key k = {.start = start, .pid = pid};
-	struct entry *e;
+	struct entry **recent = &t->recent[pid % RECENT], *e = *recent;
 
+	if (e && e->key.pid == pid && e->key.start == start)
+		return &e->p;
 	HASH_FIND(hh, t->all, &k, sizeof(k), e);
-	return e ? &e->p : NULL;
+	if (!e)
+		return NULL;
+	*recent = e;
+	return &e->p;
 }
 
 struct process *process_find_live(struct process_table *t, __u32 pid)

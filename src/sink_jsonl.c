@@ -13,13 +13,19 @@ struct line {
 	bool any; /* something was shown: a comma comes first */
 };
 
-struct sink_jsonl {
-	struct sink sink;
-	struct output out;
-	/* of the record before: whose it is takes most of a line, and often stays the same */
+/* Whose a record is takes most of a line, and often stays the same. */
+struct memo {
 	struct record_whose whose;
 	struct buf text; /* of the columns that say so */
 	struct line after; /* where the line stands behind them */
+};
+
+#define MEMOS 64 /* tasks that take turns; a power of 2 */
+
+struct sink_jsonl {
+	struct sink sink;
+	struct output out;
+	struct memo memos[MEMOS]; /* by task and type */
 };
 
 /* The columns [@from, @to). */
@@ -47,21 +53,22 @@ static void put_columns(struct buf *b, struct line *l, const struct record *r,
 static void put_whose(struct sink_jsonl *s, struct line *l, const struct record *r,
 		      const struct columns *cols)
 {
+	struct memo *m = &s->memos[(r->hdr->tid + 31 * r->hdr->type) % MEMOS];
 	struct buf *b = &s->out.buf;
 	size_t begin = b->len;
 
-	if (record_same_whose(&s->whose, r) && s->text.len) {
-		buf_add(b, s->text.data, s->text.len);
-		*l = s->after;
+	if (record_same_whose(&m->whose, r) && m->text.len) {
+		buf_add(b, m->text.data, m->text.len);
+		*l = m->after;
 		return;
 	}
 	put_columns(b, l, r, cols, cols->whose, cols->own);
-	buf_reset(&s->text);
-	if (!b->err)
-		buf_add(&s->text, b->data + begin, b->len - begin);
-	if (s->text.err)
-		buf_reset(&s->text);
-	s->after = *l;
+	buf_reset(&m->text);
+	if (!b->err && r->epoch)
+		buf_add(&m->text, b->data + begin, b->len - begin);
+	if (m->text.err)
+		buf_reset(&m->text);
+	m->after = *l;
 }
 
 static int on_event(struct sink *sink, const struct record *r)
@@ -89,9 +96,12 @@ static int on_flush(struct sink *sink)
 
 static void on_free(struct sink *sink)
 {
-	output_close(&((struct sink_jsonl *)sink)->out);
-	buf_free(&((struct sink_jsonl *)sink)->text);
-	free(sink);
+	struct sink_jsonl *s = (struct sink_jsonl *)sink;
+
+	output_close(&s->out);
+	for (unsigned int i = 0; i < MEMOS; i++)
+		buf_free(&s->memos[i].text);
+	free(s);
 }
 
 _Static_assert(COLUMN_DEPTH <= 5, "on_event() closes at most five objects");

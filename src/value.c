@@ -274,6 +274,30 @@ static void put_clock(struct buf *b, unsigned int s)
 	buf_char(b, '.');
 }
 
+#define SECOND_LEN (sizeof("2026-11-25T00:00:00.") - 1)
+
+/* "2026-11-25T00:00:00.": neighbours in a stream share the second, and the calendar is what costs. */
+static void put_second(struct buf *b, __u64 s)
+{
+	static _Thread_local struct {
+		__u64 second;
+		char text[SECOND_LEN];
+	} last;
+	size_t begin = b->len;
+
+	if (last.text[0] && last.second == s) {
+		buf_add(b, last.text, SECOND_LEN);
+		return;
+	}
+	put_date(b, s / 86400);
+	buf_char(b, 'T');
+	put_clock(b, s % 86400);
+	if (b->err || b->len - begin != SECOND_LEN)
+		return;
+	memcpy(last.text, b->data + begin, SECOND_LEN);
+	last.second = s;
+}
+
 bool value_time(struct buf *b, __u64 wall, enum value_form form)
 {
 	time_t s = (time_t)(wall / 1000000000);
@@ -287,9 +311,7 @@ bool value_time(struct buf *b, __u64 wall, enum value_form form)
 		return true;
 	}
 	quote(b, form);
-	put_date(b, wall / 1000000000 / 86400);
-	buf_char(b, 'T');
-	put_clock(b, wall / 1000000000 % 86400);
+	put_second(b, wall / 1000000000);
 	buf_digits(b, wall % 1000000000, 10, 9);
 	buf_char(b, 'Z');
 	quote(b, form);

@@ -42,10 +42,13 @@ struct node {
 	UT_hash_handle hh;
 };
 
+#define RECENT 64
+
 struct container_table {
 	struct container_select sel;
 	char *mount; /* of the hierarchy; NULL: there is none */
 	struct node *nodes;
+	struct node *recent[RECENT]; /* by id: the one that was found last; every record asks */
 	struct item *containers, **tail;
 	/* per pattern: the id that it was found to mean, or NULL */
 	char **pinned;
@@ -82,6 +85,8 @@ static void node_drop(struct container_table *t, struct node *n)
 	if (n->container)
 		((struct item *)n->container)->nr_nodes--;
 	HASH_DEL(t->nodes, n);
+	if (t->recent[n->id % RECENT] == n)
+		t->recent[n->id % RECENT] = NULL;
 	free(n->path);
 	free(n);
 }
@@ -484,10 +489,15 @@ struct container *container_table_add(struct container_table *t, __u64 id, const
 
 struct container *container_table_find(struct container_table *t, __u64 cgroup)
 {
-	struct node *n;
+	struct node **recent = &t->recent[cgroup % RECENT], *n = *recent;
 
+	if (n && n->id == cgroup)
+		return n->container;
 	HASH_FIND(hh, t->nodes, &cgroup, sizeof(cgroup), n);
-	return n ? n->container : NULL;
+	if (!n)
+		return NULL;
+	*recent = n;
+	return n->container;
 }
 
 void container_table_entry(struct container_table *t, struct container *c, __u64 now)

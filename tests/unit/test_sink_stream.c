@@ -420,6 +420,63 @@ static void what_stays_the_same_is_written_all_the_same(void **state)
 	free(each);
 }
 
+/* More tasks than the sink remembers, in turn, and again after something was learnt of one of them. */
+static const char *lines_of_turns(bool known)
+{
+	struct process one = nginx;
+	int fd = memory();
+	struct sink *s = sink_jsonl_new(dup(fd));
+	ssize_t n;
+
+	assert_non_null(s);
+	for (unsigned int step = 0; step < 900; step++) {
+		struct record r;
+
+		begin(step % 2 ? EV_syscall_call : EV_file_chmod);
+		rec.hdr.tid = step % 150;
+		rec.hdr.pid = rec.hdr.tid / 2;
+		if (step == 600)
+			one.exe_len = 5;
+		r = record();
+		if (rec.hdr.pid == 7)
+			r.process = &one;
+		r.epoch = known ? 1 + (step >= 600) : 0;
+		r.wall += step * 7654321;
+		assert_int_equal(s->ops->event(s, &r), 0);
+	}
+	assert_int_equal(s->ops->flush(s), 0);
+	n = pread(fd, got, sizeof(got) - 1, 0);
+	assert_in_range(n, 900, sizeof(got) - 2);
+	got[n] = 0;
+	s->ops->free(s);
+	close(fd);
+	return got;
+}
+
+static void tasks_that_take_turns_are_not_mixed_up(void **state)
+{
+	unsigned int step = 0;
+	char *each, *save = NULL;
+
+	(void)state;
+	each = strdup(lines_of_turns(false));
+	assert_non_null(each);
+	assert_string_equal(lines_of_turns(true), each);
+	for (char *line = strtok_r(each, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		cJSON *json = cJSON_Parse(line);
+
+		assert_non_null(json);
+		assert_true(cJSON_GetNumberValue(at(json, "process.tid")) == step % 150);
+		assert_string_equal(str_at(json, "process.executable.path"),
+				    step >= 600 && step % 150 / 2 == 7 ? "/usr/"
+								       : "/usr/sbin/nginx");
+		cJSON_Delete(json);
+		step++;
+	}
+	assert_int_equal(step, 900);
+	free(each);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -434,6 +491,7 @@ int main(void)
 		cmocka_unit_test(what_was_lost_is_counted),
 		cmocka_unit_test(a_slow_reader_is_waited_for),
 		cmocka_unit_test(what_stays_the_same_is_written_all_the_same),
+		cmocka_unit_test(tasks_that_take_turns_are_not_mixed_up),
 	};
 
 	setenv("TZ", "UTC", 1);

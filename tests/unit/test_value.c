@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <time.h>
 #include "records.h"
@@ -194,6 +195,20 @@ static void times(void **state)
 		value_time(&out, (__u64)t * 1000000000, FORM_PLAIN);
 		assert_string_equal(out.data, want);
 	}
+	/* within a second, and back to one that was before */
+	for (unsigned int i = 0; i < 1000; i++) {
+		__u64 wall =
+			1700000000000000000ULL + i % 3 * 400000000ULL + i % 5 * 1000000000ULL + i;
+		time_t t = (time_t)(wall / 1000000000);
+		char want[64], date[32];
+		struct tm tm;
+
+		strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", gmtime_r(&t, &tm));
+		snprintf(want, sizeof(want), "%s.%09lluZ", date, wall % 1000000000);
+		buf_reset(&out);
+		value_time(&out, wall, FORM_PLAIN);
+		assert_string_equal(out.data, want);
+	}
 	shown(EV_process_fork, "child_start", 5, "\"2023-11-14T22:13:20.000000005Z\"",
 	      "2023-11-14T22:13:20.000000005Z", "22:13:20.000");
 }
@@ -357,6 +372,47 @@ static void arguments(void **state)
 #endif
 }
 
+/* Around every power of ten and of two, against the C library. */
+static void digits(void **state)
+{
+	unsigned long long around[20 + 64], v;
+	unsigned int nr = 0;
+	char want[32];
+
+	(void)state;
+	for (v = 1; nr < 20; v *= 10)
+		around[nr++] = v;
+	for (unsigned int bit = 0; bit < 64; bit++)
+		around[nr++] = 1ULL << bit;
+	for (unsigned int i = 0; i < nr; i++)
+		for (int d = -2; d <= 2; d++) {
+			v = around[i] + (unsigned long long)d;
+			buf_reset(&out);
+			buf_u64(&out, v);
+			snprintf(want, sizeof(want), "%llu", v);
+			assert_string_equal(out.data, want);
+			buf_reset(&out);
+			buf_i64(&out, (long long)v);
+			snprintf(want, sizeof(want), "%lld", (long long)v);
+			assert_string_equal(out.data, want);
+			for (int width = 1; width < 10; width++) {
+				unsigned long long tens = 1;
+
+				for (int j = 0; j < width; j++)
+					tens *= 10;
+				buf_reset(&out);
+				buf_digits(&out, v, 10, (unsigned int)width);
+				snprintf(want, sizeof(want), "%0*llu", width, v % tens);
+				assert_string_equal(out.data, want);
+				buf_reset(&out);
+				buf_digits(&out, v, 8, (unsigned int)width);
+				snprintf(want, sizeof(want), "%0*llo", width,
+					 v & ((1ULL << 3 * width) - 1));
+				assert_string_equal(out.data, want);
+			}
+		}
+}
+
 static void memory_is_not_needed_to_go_on(void **state)
 {
 	struct buf b = {.err = -ENOMEM};
@@ -386,6 +442,7 @@ int main(void)
 		cmocka_unit_test(system_calls),
 		cmocka_unit_test(sets),
 		cmocka_unit_test(times),
+		cmocka_unit_test(digits),
 		cmocka_unit_test(addresses),
 		cmocka_unit_test(bytes_are_escaped),
 		cmocka_unit_test(escaping_can_be_undone),
