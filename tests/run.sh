@@ -208,7 +208,7 @@ suite_portable_vm() {
 	tests/verify/newer.sh >/dev/null 2>&1 && shares+=(--share "$cache/runtimes")
 	summed portable-vm tests/vm/run.sh --kernel 6.12 --memory 2048 "${shares[@]}" --env EBPFMON_CACHE="$cache" \
 		--env VERIFY_TIMEOUT=120 --timeout 1500 -- python3 tests/verify/portable.py verify \
-		crun newer:crun newer:runc podman podman:runc
+		crun newer:crun newer:runc podman
 }
 
 # Kernels as KERNEL= takes them: NAME[/arm64][/v1|/hybrid], cgroup v2 if nothing else is said; the longest first.

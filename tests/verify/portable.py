@@ -232,6 +232,7 @@ def verify_all(runtimes):
 
 
 def main():
+    sys.stdout.reconfigure(line_buffering=True)	# what is known is said, should a machine be ended
     what, *words = sys.argv[1:]
     if what == "run":
         return repeat(*words)

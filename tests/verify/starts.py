@@ -3,7 +3,7 @@
 """Many starts of a trivial container under its own profile: the runtime's rare calls are in it, or some fail.
 
 usage: sudo STARTS=1000 tests/verify/starts.py   (from the repository, after make)
-Half of the starts are made with no-new-privileges and half without, two at a time.
+Half of the starts are made with no-new-privileges and half without, two at a time. RUNTIME=/path/to/runc: another one.
 """
 import collections
 import concurrent.futures
@@ -45,6 +45,7 @@ def advised(where, reports, nnp):
 
 
 def main():
+    verify.RUNTIME = os.environ.get("RUNTIME", verify.RUNTIME)
     work = tempfile.mkdtemp(prefix="ebpfmon-starts-")
     try:
         os.makedirs(work + "/state")
