@@ -8,7 +8,8 @@
 #include "../src/names.h" /* not include/names.h, which the search path has first */
 #include "wire.h"
 
-#define SHORT_NS   10e9 /* a record that is shorter has hardly seen all that a container does */
+#define SHORT_NS                                                                                   \
+	10000000000ull /* records that are shorter have hardly seen all that a container does */
 #define TREE_DEPTH 200
 
 struct advice *advice_new(void)
@@ -318,29 +319,102 @@ static bool has_program(const cJSON *report, const char *subsystem)
 	return false;
 }
 
+static bool is_partial(const cJSON *report, const char *why)
+{
+	const cJSON *p;
+
+	cJSON_ArrayForEach(p, json_at(json_at(report, "recording"), "partial"))
+	{
+		if (cJSON_IsString(p) && !strcmp(p->valuestring, why))
+			return true;
+	}
+	return false;
+}
+
+static bool has_exec(const cJSON *list, unsigned int depth)
+{
+	const cJSON *p;
+
+	cJSON_ArrayForEach(p, list)
+	{
+		if (json_at(p, "exec_session") ||
+		    (depth < TREE_DEPTH && has_exec(json_at(p, "children"), depth + 1)))
+			return true;
+	}
+	return false;
+}
+
+static bool has_reload(const cJSON *signals)
+{
+	static const char *const reloading[] = {"SIGHUP", "SIGUSR1", "SIGUSR2"};
+	const cJSON *s;
+
+	cJSON_ArrayForEach(s, signals)
+	{
+		/* neither ignored nor lost: include/events/ipc.def */
+		if (!cJSON_IsNumber(json_at(s, "result")) || json_number(s, "result") > 0)
+			continue;
+		for (size_t i = 0; i < sizeof(reloading) / sizeof(reloading[0]); i++)
+			if (!strcmp(json_text(s, "sig"), reloading[i]))
+				return true;
+	}
+	return false;
+}
+
+static unsigned int phases_of(const cJSON *report)
+{
+	unsigned int seen = 0;
+
+	if (!is_partial(report, "was_running_before"))
+		seen |= PHASE_START;
+	if (!is_partial(report, "still_running"))
+		seen |= PHASE_END;
+	if (seen & PHASE_END &&
+	    strcmp(json_text(json_at(report, "container"), "exit_signal"), "SIGKILL") != 0)
+		seen |= PHASE_STOP;
+	if (has_reload(json_at(json_at(report, "ipc"), "signals")))
+		seen |= PHASE_RELOAD;
+	if (has_exec(json_at(json_at(report, "processes"), "tree"), 0))
+		seen |= PHASE_EXEC;
+	return seen;
+}
+
+/*
+ * What all reports together leave open, judged anew with each. Reload and exec are asked of servers
+ * alone: of others, it is the rule that nobody does either.
+ */
+static unsigned int unseen(const struct advice *a)
+{
+	bool server = a->facts.sets[FACT_LISTENERS].nr != 0;
+	unsigned int doubts = 0;
+
+	if (a->duration < SHORT_NS)
+		doubts |= DOUBT_SHORT;
+	if (!(a->phases & PHASE_START))
+		doubts |= DOUBT_EXISTING;
+	if (!(a->phases & PHASE_END))
+		doubts |= DOUBT_NO_END;
+	else if (!(a->phases & PHASE_STOP))
+		doubts |= DOUBT_KILLED;
+	if (server && !(a->phases & PHASE_RELOAD))
+		doubts |= DOUBT_NO_RELOAD;
+	if (server && !(a->phases & PHASE_EXEC))
+		doubts |= DOUBT_NO_EXEC;
+	return doubts;
+}
+
 static void add_doubts(struct advice *a, const cJSON *report, bool filtered)
 {
-	const cJSON *recording = json_at(report, "recording"), *p;
 	const cJSON *setup = json_at(json_at(report, "setup"), "syscalls");
-	static const struct {
-		const char *name;
-		unsigned int doubt;
-	} partial[] = {
-		{"lost_records", DOUBT_LOST},	      {"was_running_before", DOUBT_EXISTING},
-		{"missing_coverage", DOUBT_COVERAGE}, {"folded", DOUBT_FOLDED},
-		{"still_running", DOUBT_NO_END},
-	};
+	static const unsigned int together = DOUBT_SHORT | DOUBT_EXISTING | DOUBT_NO_END |
+					     DOUBT_KILLED | DOUBT_NO_RELOAD | DOUBT_NO_EXEC;
 
-	cJSON_ArrayForEach(p, json_at(recording, "partial"))
-	{
-		for (size_t i = 0; i < sizeof(partial) / sizeof(partial[0]); i++)
-			if (cJSON_IsString(p) && !strcmp(p->valuestring, partial[i].name))
-				a->doubts |= partial[i].doubt;
-	}
-	if (json_number(json_at(report, "lost"), "total") > 0)
+	if (is_partial(report, "lost_records") || json_number(json_at(report, "lost"), "total") > 0)
 		a->doubts |= DOUBT_LOST;
-	if (json_number(recording, "duration") < SHORT_NS)
-		a->doubts |= DOUBT_SHORT;
+	if (is_partial(report, "missing_coverage"))
+		a->doubts |= DOUBT_COVERAGE;
+	if (is_partial(report, "folded"))
+		a->doubts |= DOUBT_FOLDED;
 	if (!filtered)
 		a->doubts |= DOUBT_NO_FILTER;
 	if (a->facts.sets[FACT_OPERATIONS].nr || advice_call(a, "io_uring_setup").runs)
@@ -351,6 +425,9 @@ static void add_doubts(struct advice *a, const cJSON *report, bool filtered)
 		a->doubts |= DOUBT_NO_CALLS;
 	if (!has_program(report, "capability"))
 		a->doubts |= DOUBT_NO_CHECKS;
+	a->phases |= phases_of(report);
+	a->duration += json_count(json_at(report, "recording"), "duration");
+	a->doubts = (a->doubts & ~together) | unseen(a);
 }
 
 int advice_add(struct advice *a, const cJSON *report)
@@ -412,7 +489,8 @@ void advice_warn(FILE *out, const struct advice *a, const char *prefix)
 	} doubts[] = {
 		{"records were lost: calls may be missing", NULL},
 		{"the container was running before the recording: its start is missing", NULL},
-		{"a record is shorter than 10 s: merge more runs, with reload and stop", NULL},
+		{"the records are shorter than 10 s together: merge more runs, with reload and stop",
+		 NULL},
 		{"programs could not be loaded (coverage of the report)", NULL},
 		{"the report was full and folded entries", NULL},
 		{"no seccomp filter while recording: start it under `ebpfmon recommend seccomp --recording-profile`",
@@ -424,6 +502,11 @@ void advice_warn(FILE *out, const struct advice *a, const char *prefix)
 		{"a filter denied calls while recording; where it always did, they are left out",
 		 warn_calls},
 		{"the container was still running at the end of the recording: its stop is missing",
+		 NULL},
+		{"it ended by SIGKILL alone: a graceful stop is missing", NULL},
+		{"it listens, and no SIGHUP, SIGUSR1 or SIGUSR2 reached it: a reload, if it has one, is missing",
+		 NULL},
+		{"it listens, and nothing was executed in it from outside: a health check or a shell by exec is missing",
 		 NULL},
 	};
 

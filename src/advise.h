@@ -33,6 +33,18 @@ enum advice_doubt {
 	DOUBT_NO_CHECKS = 1 << 9,
 	DOUBT_DENIED = 1 << 10,
 	DOUBT_NO_END = 1 << 11,
+	DOUBT_KILLED = 1 << 12,
+	DOUBT_NO_RELOAD = 1 << 13,
+	DOUBT_NO_EXEC = 1 << 14,
+};
+
+/* Phases of a container's life; of several reports, one that shows it is enough. */
+enum advice_phase {
+	PHASE_START = 1 << 0,
+	PHASE_END = 1 << 1,
+	PHASE_STOP = 1 << 2, /* it ended, and not by SIGKILL */
+	PHASE_RELOAD = 1 << 3, /* a signal that servers take for it was delivered */
+	PHASE_EXEC = 1 << 4, /* a command was brought in (docker exec) */
 };
 
 struct advice_entry {
@@ -63,7 +75,9 @@ struct advice_capability {
 
 struct advice {
 	__u32 reports;
-	unsigned int doubts; /* enum advice_doubt */
+	unsigned int doubts; /* enum advice_doubt, of all reports */
+	unsigned int phases; /* enum advice_phase */
+	__u64 duration; /* ns, of all reports */
 	struct advice_entry calls[ADVICE_ABIS][ADVICE_CALLS];
 	struct advice_arguments *arguments; /* each once */
 	size_t nr_arguments;

@@ -92,6 +92,14 @@ void fact_set_free(struct fact_set *s)
 
 /* ---- what a report says ---- */
 
+/* Who only sent a signal is listed as well, though of outside: it made no call in here. */
+static bool is_inside(const cJSON *p)
+{
+	return !cJSON_IsTrue(json_at(p, "setup")) &&
+	       (cJSON_GetArraySize(json_at(p, "execs")) ||
+		json_number(json_at(p, "syscalls"), "count") > 0);
+}
+
 /* Processes of the workload: what they executed, and as whom. */
 static void add_processes(struct facts *f, const cJSON *list, __u32 nr, unsigned int depth)
 {
@@ -100,7 +108,7 @@ static void add_processes(struct facts *f, const cJSON *list, __u32 nr, unsigned
 
 	cJSON_ArrayForEach(p, list)
 	{
-		if (!cJSON_IsTrue(json_at(p, "setup"))) {
+		if (is_inside(p)) {
 			snprintf(user, sizeof(user), "%u:%u", (unsigned int)json_number(p, "uid"),
 				 (unsigned int)json_number(p, "gid"));
 			fact_add(&f->sets[FACT_USERS], user, 1, nr);

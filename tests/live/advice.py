@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """What is advised, used: the runtimes take it, and the workload does the same under it."""
+import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 
 from lib import (DockerContainer, Recording, RUN_TIMEOUT, RuncContainer, Skip, check, need_docker, say)
@@ -97,6 +99,58 @@ def strict(setup):
     check(ebpfmon(setup, "recommend", "seccomp", "--strict", report, code=4) == "", "something was written")
 
 
+SERVER = "trap 'echo reloaded' HUP; trap 'kill $!; exit 0' TERM; busybox nc -l -p 4321 >/dev/null & echo up; " \
+         "while :; do busybox sleep 0.1; done"
+
+
+def phases(setup):
+    """Each phase of a server that no record shows is a warning; none is left when one record shows them all."""
+    wanted = {"start": "its start is missing", "end": "its stop is missing", "graceful": "a graceful stop is missing",
+              "reload": "a reload", "exec": "by exec is missing"}
+
+    def missing(*reports):
+        done = subprocess.run([setup.ebpfmon, "recommend", "seccomp", *reports], stdout=subprocess.DEVNULL,
+                              stderr=subprocess.PIPE, text=True, timeout=RUN_TIMEOUT, check=True)
+        return {k for k, v in wanted.items() if v in done.stderr}
+
+    def server(work, joined=False):
+        """The report of one, on which @work is done; not from its start if @joined."""
+        out = os.path.join(setup.subdir(setup.name()), "report.json")
+        container = RuncContainer(setup, ["/bin/sh", "-c", SERVER], seccomp=recording_profile(setup))
+        with contextlib.ExitStack() as stack:
+            if joined:
+                stack.enter_context(container)
+                container.wait_line(0)
+            recording = stack.enter_context(Recording(setup, ["-c", container.name, "-x"], form="report", output=out))
+            if not joined:
+                stack.enter_context(container)
+                container.wait_line(0)
+            work(container)
+            if joined:
+                recording.stop()
+            check(recording.process.wait(RUN_TIMEOUT) == 0, recording.said())
+        return out
+
+    def killed(container):
+        os.kill(container.init_pid(), signal.SIGKILL)
+        container.wait()
+
+    def whole(container):
+        container.exec(["/bin/busybox", "true"])
+        os.kill(container.init_pid(), signal.SIGHUP)
+        container.wait_line(1)
+        os.kill(container.init_pid(), signal.SIGTERM)
+        check(container.wait() == 0, "it did not stop gracefully: %s" % container.errors())
+
+    joined = server(lambda container: None, joined=True)
+    check(missing(joined) >= {"start", "end"}, "joined: %r" % missing(joined))
+    whole_life = server(whole)
+    check(missing(whole_life) == set(), "of a whole life: %r" % missing(whole_life))
+    short_life = server(killed)
+    check(missing(short_life) == {"graceful", "reload", "exec"}, "killed: %r" % missing(short_life))
+    check(missing(joined, short_life, whole_life) == set(), "together: %r" % missing(joined, short_life, whole_life))
+
+
 def yaml_documents(setup):
     """Compose and Kubernetes, as PyYAML reads them, against what the container was."""
     try:
@@ -189,8 +243,9 @@ def verify_oracle(setup):
 
 def tests(setup, runtimes):
     """One of each; what has a runtime in its name, if it is asked for."""
-    alone = {"advice.seccomp": seccomp_runc, "advice.diff": diff, "advice.strict": strict, "advice.yaml": yaml_documents,
-             "advice.apparmor": apparmor, "advice.calibrate": calibrate, "advice.verify_oracle": verify_oracle}
+    alone = {"advice.seccomp": seccomp_runc, "advice.diff": diff, "advice.strict": strict, "advice.phases": phases,
+             "advice.yaml": yaml_documents, "advice.apparmor": apparmor,
+             "advice.calibrate": calibrate, "advice.verify_oracle": verify_oracle}
     if "runc" in runtimes:
         for name, function in alone.items():
             yield "runc/" + name, lambda f=function: f(setup)

@@ -119,6 +119,115 @@ static void reports_merge(void **state)
 	assert_true(advice->doubts & DOUBT_SHORT);
 }
 
+/* What there is to doubt after a report that ends with @more. */
+static unsigned int doubts_after(const char *more)
+{
+	char text[2048];
+
+	snprintf(text, sizeof(text), HEAD "%s}", more);
+	assert_int_equal(add(text), 0);
+	return advice->doubts;
+}
+
+#define DURATION(ns, partial) "\"recording\":{\"duration\":" ns ",\"partial\":[" partial "]}"
+#define LISTENS		      ",\"tcp\":{\"listeners\":[{\"local_addr\":\"::\",\"local_port\":80}]}"
+#define SIGNAL(sig, result)   ",\"ipc\":{\"signals\":[{\"sig\":\"" sig "\",\"result\":" result "}]}"
+
+/* Each phase is doubted until one report shows it; the lengths add up. */
+static void phases_that_were_not_seen(void **state)
+{
+	const unsigned int phases = DOUBT_SHORT | DOUBT_EXISTING | DOUBT_NO_END | DOUBT_KILLED |
+				    DOUBT_NO_RELOAD | DOUBT_NO_EXEC;
+
+	(void)state;
+	assert_int_equal(doubts_after(DURATION("6e9", "\"was_running_before\",\"still_running\"")) &
+				 phases,
+			 DOUBT_SHORT | DOUBT_EXISTING | DOUBT_NO_END);
+	assert_int_equal(doubts_after(DURATION("6e9", "") LISTENS
+				      ",\"container\":{\"exit_signal\":\"SIGKILL\"}") &
+				 phases,
+			 DOUBT_KILLED | DOUBT_NO_RELOAD | DOUBT_NO_EXEC);
+	assert_int_equal(doubts_after(DURATION("0", "") SIGNAL("SIGHUP", "1")) & phases,
+			 DOUBT_NO_RELOAD | DOUBT_NO_EXEC); /* ignored */
+	assert_int_equal(doubts_after(DURATION("0", "\"still_running\"") SIGNAL("SIGCHLD", "0")) &
+				 phases,
+			 DOUBT_NO_RELOAD | DOUBT_NO_EXEC);
+	assert_int_equal(doubts_after(DURATION("0", "") SIGNAL("SIGHUP", "0")) & phases,
+			 DOUBT_NO_EXEC);
+	assert_int_equal(doubts_after(DURATION("0", "") ",\"processes\":{\"tree\":[{\"children\":["
+							"{\"exec_session\":{\"pid\":7}}]}]}") &
+				 phases,
+			 0);
+}
+
+static const char *warnings(void)
+{
+	static char text[1 << 14];
+	FILE *f = fmemopen(text, sizeof(text), "w");
+
+	assert_non_null(f);
+	text[0] = 0;
+	advice_warn(f, advice, "# ");
+	fclose(f);
+	return text;
+}
+
+static void each_doubt_is_a_line(void **state)
+{
+	unsigned int lines = 0;
+
+	(void)state;
+	for (int bit = 0; DOUBT_LOST << bit <= DOUBT_NO_EXEC; bit++) {
+		advice->doubts = DOUBT_LOST << bit;
+		lines += strchr(warnings(), '\n') == warnings() + strlen(warnings()) - 1 &&
+			 strlen(warnings()) > 10;
+	}
+	assert_int_equal(lines, 15);
+	advice->doubts = 0;
+	assert_string_equal(warnings(), "");
+}
+
+/* A filter does not see what io_uring does: what was seen is named, and nothing that is no name. */
+static void io_uring_is_warned_of(void **state)
+{
+	(void)state;
+	assert_int_equal(
+		doubts_after(
+			"\"syscalls\":{\"calls\":[{\"name\":\"io_uring_setup\",\"count\":1}]}") &
+			DOUBT_IO_URING,
+		DOUBT_IO_URING);
+	advice->doubts = DOUBT_IO_URING;
+	assert_string_equal(warnings(), "# io_uring was used: its operations pass seccomp by\n");
+	doubts_after("\"syscalls\":{\"io_uring\":[{\"op\":\"OPENAT\",\"count\":2},"
+		     "{\"op\":\"CONNECT\",\"count\":1},{\"op\":\"no op\",\"count\":1}]}");
+	advice->doubts &= DOUBT_IO_URING;
+	assert_string_equal(
+		warnings(),
+		"# io_uring was used: its operations pass seccomp by: CONNECT, OPENAT\n");
+}
+
+static void what_a_report_admits(void **state)
+{
+	static const struct {
+		const char *report;
+		unsigned int doubt; /* that is there with it, and not without */
+	} rows[] = {
+		{DURATION("6e10", "\"lost_records\""), DOUBT_LOST},
+		{"\"lost\":{\"total\":1}", DOUBT_LOST},
+		{DURATION("6e10", "\"missing_coverage\""), DOUBT_COVERAGE},
+		{DURATION("6e10", "\"folded\""), DOUBT_FOLDED},
+		{"\"syscalls\":{\"calls\":[{\"name\":\"read\",\"count\":2,\"denied\":2}]}",
+		 DOUBT_DENIED},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_false(doubts_after(DURATION("6e10", "")) & rows[i].doubt);
+		assert_true(doubts_after(rows[i].report) & rows[i].doubt);
+		done(state);
+		fresh(state);
+	}
+}
+
 static void needed_capabilities(void **state)
 {
 	(void)state;
@@ -298,19 +407,19 @@ static void the_weakest_capability(void **state)
 	assert_int_equal(advice->needed[2].runs, 0); /* covered by the other now */
 }
 
-#define FILES                                                                                                   \
-	"\"container\":{\"name\":\"We b\",\"image\":{\"name\":\"x'y\"},\"mounts\":["                            \
-	"{\"destination\":\"/data\",\"type\":\"volume\",\"name\":\"v1\",\"read_only\":false},"                  \
-	"{\"destination\":\"/conf\",\"source\":\"/h\",\"type\":\"bind\",\"read_only\":false}]},"                \
-	"\"processes\":{\"tree\":[{\"uid\":7,\"gid\":8}]},\"files\":{\"list\":["                                \
-	"{\"path\":\"/data/a\",\"opens\":1,\"writes\":1},{\"path\":\"/proc/self/x\",\"opens\":1,\"writes\":1}," \
-	"{\"path\":\"/run/n/pid\",\"opens\":1,\"created\":1},"                                                  \
-	"{\"path\":\"/var/lib/db\",\"opens\":1,\"writes\":1}]},"                                                \
-	"\"tcp\":{\"listeners\":[{\"local_addr\":\"::\",\"local_port\":80},"                                    \
-	"{\"local_addr\":\"0.0.0.0\",\"local_port\":80},{\"local_addr\":\"127.0.0.1\",\"local_port\":9}],"      \
-	"\"peers\":[{\"direction\":\"out\",\"address\":\"fd00::1\",\"port\":443},"                              \
-	"{\"direction\":\"out\",\"address\":\"x: evil\",\"port\":1}]},"                                         \
-	"\"udp\":{\"peers\":[{\"peer_addr\":\"10.0.0.2\",\"peer_port\":53,\"local_port\":40000,"                \
+#define FILES                                                                                                                     \
+	"\"container\":{\"name\":\"We b\",\"image\":{\"name\":\"x'y\"},\"mounts\":["                                              \
+	"{\"destination\":\"/data\",\"type\":\"volume\",\"name\":\"v1\",\"read_only\":false},"                                    \
+	"{\"destination\":\"/conf\",\"source\":\"/h\",\"type\":\"bind\",\"read_only\":false}]},"                                  \
+	"\"processes\":{\"tree\":[{\"uid\":7,\"gid\":8,\"syscalls\":{\"count\":1}},{\"uid\":0,\"gid\":0}]},\"files\":{\"list\":[" \
+	"{\"path\":\"/data/a\",\"opens\":1,\"writes\":1},{\"path\":\"/proc/self/x\",\"opens\":1,\"writes\":1},"                   \
+	"{\"path\":\"/run/n/pid\",\"opens\":1,\"created\":1},"                                                                    \
+	"{\"path\":\"/var/lib/db\",\"opens\":1,\"writes\":1}]},"                                                                  \
+	"\"tcp\":{\"listeners\":[{\"local_addr\":\"::\",\"local_port\":80},"                                                      \
+	"{\"local_addr\":\"0.0.0.0\",\"local_port\":80},{\"local_addr\":\"127.0.0.1\",\"local_port\":9}],"                        \
+	"\"peers\":[{\"direction\":\"out\",\"address\":\"fd00::1\",\"port\":443},"                                                \
+	"{\"direction\":\"out\",\"address\":\"x: evil\",\"port\":1}]},"                                                           \
+	"\"udp\":{\"peers\":[{\"peer_addr\":\"10.0.0.2\",\"peer_port\":53,\"local_port\":40000,"                                  \
 	"\"sends\":1}]}}"
 
 static void docker_command(void **state)
@@ -373,6 +482,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(recorded_calls_are_allowed),
 		TEST(reports_merge),
+		TEST(phases_that_were_not_seen),
+		TEST(each_doubt_is_a_line),
+		TEST(io_uring_is_warned_of),
+		TEST(what_a_report_admits),
 		TEST(needed_capabilities),
 		TEST(hostile_reports),
 		TEST(arguments_narrow),
