@@ -71,22 +71,24 @@ static const struct what *what_of(const char *name)
 	return NULL;
 }
 
-/* Docker runs runc; podman either. */
-static int choose_base(struct request *r)
+int recommend_form(struct advice_form *f, const struct options *o)
 {
+	/* Docker runs runc; podman either */
 	static const char *const runtimes[] = {
 		[RUNTIME_DOCKER] = "runc", [RUNTIME_RUNC] = "runc", [RUNTIME_CRUN] = "crun"};
 
-	r->form.base.runtime = r->o.runtime == RUNTIME_PODMAN ? NULL : runtimes[r->o.runtime];
-	r->form.base.version = r->o.version;
-	r->form.base.mode = r->o.no_new_privs ? BASE_NNP : BASE_PLAIN;
-	if (base_set_read(&r->form.base, r->o.state ? r->o.state : BASE_SET_DIR))
+	*f = (struct advice_form){
+		.action = (enum advice_action)o->action, .args = o->args, .profile = o->profile};
+	f->base.runtime = o->runtime == RUNTIME_PODMAN ? NULL : runtimes[o->runtime];
+	f->base.version = o->version;
+	f->base.mode = o->no_new_privs ? BASE_NNP : BASE_PLAIN;
+	if (base_set_read(&f->base, o->state ? o->state : BASE_SET_DIR))
 		return EXIT_FAIL;
-	if (base_set_known(&r->form.base))
+	if (base_set_known(&f->base))
 		return EXIT_OK;
 	log_error("no base set is known of %s %s: `ebpfmon calibrate` measures one",
-		  r->form.base.runtime ? r->form.base.runtime : "a runtime of version",
-		  r->o.version ? r->o.version : "");
+		  f->base.runtime ? f->base.runtime : "a runtime of version",
+		  o->version ? o->version : "");
 	return EXIT_FAIL;
 }
 
@@ -141,10 +143,7 @@ int cmd_recommend(int argc, char **argv)
 		log_error("recommend %s: from which reports? (see --help)", what->name);
 		return EXIT_USAGE;
 	}
-	r.form.action = (enum advice_action)r.o.action;
-	r.form.args = r.o.args;
-	r.form.profile = r.o.profile;
-	status = choose_base(&r);
+	status = recommend_form(&r.form, &r.o);
 	if (status == EXIT_OK && !(r.a = report_read(r.o.operands + 1, r.o.nr_operands - 1)))
 		status = EXIT_FAIL;
 	if (status == EXIT_OK)

@@ -2,7 +2,6 @@
 /* ebpfmon recommend --verify: does the container do the same under the advice, and nothing else? */
 #include <cjson/cJSON.h>
 #include <errno.h>
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 #include "advise_render.h"
@@ -10,83 +9,24 @@
 #include "json_at.h"
 #include "json_file.h"
 #include "log.h"
+#include "oci_profile.h"
+#include "options.h"
 #include "verify.h"
 
 struct request {
+	struct options o;
 	struct verify v;
-	const char *profile, *runtime;
-	bool ablate, args, json;
-	int reports; /* the first of them in argv */
-};
-
-static const char usage[] =
-	"Usage: ebpfmon recommend --verify [OPTIONS] REPORT... -- COMMAND... {} ARGUMENT...\n"
-	"Runs COMMAND as it is and then under the advice of the reports, and compares output and exit status.\n"
-	"{} becomes the options of the advice (docker, podman): --verify web.json -- docker run --rm {} IMAGE\n"
-	"  --bundle DIR       of runc and crun: {} becomes a copy of the bundle with the advice put in:\n"
-	"                     --verify --bundle DIR web.json -- runc run -b {} NAME\n"
-	"  --runtime LIST     several, with commas between: {runtime} in COMMAND becomes each of them, and the same\n"
-	"                     profile has to do, with and without no-new-privileges (gate D):\n"
-	"                     --verify --runtime docker,podman web.json -- {runtime} run --rm {} IMAGE\n"
-	"  --runs N           how often, without and with the advice (3)\n"
-	"  --timeout SECONDS  that a run may take (60)\n"
-	"  --ignore REGEX     what matches is no difference (extended regular expression); repeatable\n"
-	"  --ablate           also leave out each entry in turn: which of them are needed? Takes long\n"
-	"  --for RUNTIME      docker, podman, runc or crun: with the base set of that one alone\n"
-	"  --args             calls narrowed by their arguments, as `recommend seccomp --args` does\n"
-	"  --profile FILE     this seccomp profile instead of the advised one\n"
-	"  --new-privileges   without no-new-privileges: for programs that gain them (sudo, su)\n"
-	"  --json             the findings as a JSON document\n"
-	"Ends with 0: all gates passed; 3: one did not; 4: COMMAND does not do the same twice, or by another\n"
-	"runtime, as it is\n";
-
-enum {
-	OPT_BUNDLE = 1,
-	OPT_RUNTIME,
-	OPT_RUNS,
-	OPT_TIMEOUT,
-	OPT_IGNORE,
-	OPT_ABLATE,
-	OPT_ARGS,
-	OPT_FOR,
-	OPT_PROFILE,
-	OPT_NEW,
-	OPT_JSON
-};
-
-static const struct option options[] = {
-	{"bundle", required_argument, NULL, OPT_BUNDLE},
-	{"runtime", required_argument, NULL, OPT_RUNTIME},
-	{"runs", required_argument, NULL, OPT_RUNS},
-	{"timeout", required_argument, NULL, OPT_TIMEOUT},
-	{"ignore", required_argument, NULL, OPT_IGNORE},
-	{"ablate", no_argument, NULL, OPT_ABLATE},
-	{"args", no_argument, NULL, OPT_ARGS},
-	{"for", required_argument, NULL, OPT_FOR},
-	{"profile", required_argument, NULL, OPT_PROFILE},
-	{"new-privileges", no_argument, NULL, OPT_NEW},
-	{"json", no_argument, NULL, OPT_JSON},
-	{0},
+	struct advice_form form;
+	char *runtimes; /* what v.runtimes point into */
 };
 
 /* ---- the command line ---- */
 
-static int number(const char *text, unsigned int min, unsigned int *value)
+static int split_runtimes(struct request *r)
 {
-	char *end;
-	unsigned long n = strtoul(text, &end, 10);
+	char *list = r->runtimes = r->o.runtimes ? strdup(r->o.runtimes) : NULL;
+	struct verify *v = &r->v;
 
-	if (*text < '0' || *text > '9' || *end || n < min || n > 100000) {
-		log_error("not a number from %u on: %s", min, text);
-		return -EINVAL;
-	}
-	*value = (unsigned int)n;
-	return 0;
-}
-
-/* The words stay where they are, in argv. */
-static int runtimes(struct verify *v, char *list)
-{
 	for (char *word; (word = strsep(&list, ","));) {
 		if (!*word || v->nr_runtimes == VERIFY_RUNTIMES_MAX) {
 			log_error("--runtime: names with commas between, at most %d",
@@ -99,67 +39,33 @@ static int runtimes(struct verify *v, char *list)
 	return 0;
 }
 
-static int ignore(struct replay *r, const char *text)
+static int compile_ignores(struct replay *r, const struct string_list *l)
 {
-	if (r->nr_ignore == REPLAY_IGNORE_MAX ||
-	    regcomp(&r->ignore[r->nr_ignore], text, REG_EXTENDED | REG_NEWLINE)) {
-		log_error("--ignore: too many, or not a regular expression: %s", text);
-		return -EINVAL;
+	for (unsigned int i = 0; i < l->nr; i++) {
+		if (r->nr_ignore == REPLAY_IGNORE_MAX ||
+		    regcomp(&r->ignore[r->nr_ignore], l->v[i], REG_EXTENDED | REG_NEWLINE)) {
+			log_error("--ignore: too many, or not a regular expression: %s", l->v[i]);
+			return -EINVAL;
+		}
+		r->nr_ignore++;
 	}
-	r->nr_ignore++;
 	return 0;
 }
 
-static int base_runtime(struct request *r, const char *name)
-{
-	static const struct {
-		const char *name, *base;
-	} known[] = {{"docker", "runc"}, {"runc", "runc"}, {"podman", NULL}, {"crun", NULL}};
-
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		if (!strcmp(name, known[i].name)) {
-			r->runtime = known[i].base;
-			return 0;
-		}
-	log_error("--for: docker, podman, runc or crun, not %s", name);
-	return -EINVAL;
-}
-
-static int take_option(struct request *r, int option)
-{
-	switch (option) {
-	case OPT_BUNDLE: r->v.apply.bundle = optarg; return 0;
-	case OPT_RUNTIME: return runtimes(&r->v, optarg);
-	case OPT_RUNS: return number(optarg, 2, &r->v.runs);
-	case OPT_TIMEOUT: return number(optarg, 1, &r->v.replay.timeout);
-	case OPT_IGNORE: return ignore(&r->v.replay, optarg);
-	case OPT_ABLATE: r->ablate = true; return 0;
-	case OPT_ARGS: r->args = true; return 0;
-	case OPT_FOR: return base_runtime(r, optarg);
-	case OPT_PROFILE: r->profile = optarg; return 0;
-	case OPT_NEW: r->v.apply.new_privileges = true; return 0;
-	case OPT_JSON: r->json = true; return 0;
-	default: return -EINVAL;
-	}
-}
-
-/* argv[1..] up to "--" is ours; behind it is the command. The number of words that are ours. */
+/* 0, 1 (--help was asked for) or -EINVAL, after saying what is wrong. */
 static int parse(struct request *r, int argc, char **argv)
 {
-	int ours = 1, option, err = 0;
+	int err = options_parse(&r->o, OPT_VERIFY, argc, argv);
 
-	while (ours < argc && strcmp(argv[ours], "--") != 0)
-		ours++;
-	if (ours + 1 >= argc)
-		return -EINVAL;
-	r->v.apply.command = argv + ours + 1;
-	optind = 0;
-	while (!err && (option = getopt_long(ours, argv, "", options, NULL)) != -1)
-		err = take_option(r, option);
-	r->reports = optind;
-	if (err || optind >= ours)
-		return -EINVAL;
-	return ours;
+	if (err)
+		return err;
+	r->v.runs = r->o.runs;
+	r->v.replay.timeout = (unsigned int)((r->o.timeout + 999999999) / 1000000000);
+	r->v.apply.command = r->o.command;
+	r->v.apply.bundle = r->o.bundle;
+	r->v.apply.new_privileges = r->o.new_privileges;
+	err = split_runtimes(r);
+	return err ? err : compile_ignores(&r->v.replay, &r->o.ignores);
 }
 
 /* ---- the advice ---- */
@@ -169,19 +75,30 @@ static cJSON *from_advice(const struct advice *a, const struct request *r, bool 
 	char *text = NULL;
 	size_t len;
 	FILE *f = open_memstream(&text, &len);
-	struct advice_form form = {.base = {.runtime = r->runtime}, .args = r->args};
 	cJSON *doc;
 
 	if (!f)
 		return NULL;
 	if (seccomp)
-		advice_seccomp(f, a, &form);
+		advice_seccomp(f, a, &r->form);
 	else
 		advice_capabilities(f, a, CAPS_JSON);
 	fclose(f);
 	doc = cJSON_Parse(text);
 	free(text);
 	return doc;
+}
+
+static cJSON *profile_read(const char *path)
+{
+	cJSON *profile = json_read(path);
+	const char *wrong = profile ? oci_profile_wrong(profile) : NULL;
+
+	if (!wrong)
+		return profile;
+	log_error("%s is not a seccomp profile: '%s' is missing or wrong", path, wrong);
+	cJSON_Delete(profile);
+	return NULL;
 }
 
 /* The caller deletes what it finds in @r->v, whatever is returned. */
@@ -203,7 +120,7 @@ static int take_advice(struct request *r, const cJSON *reports)
 	}
 	if (!err) {
 		advice_warn(stderr, a, "ebpfmon: warning: ");
-		r->v.profile = r->profile ? json_read(r->profile) : from_advice(a, r, true);
+		r->v.profile = r->o.profile ? profile_read(r->o.profile) : from_advice(a, r, true);
 		caps = from_advice(a, r, false);
 		r->v.caps =
 			cJSON_DetachItemFromObject(cJSON_GetObjectItem(caps, "oci"), "bounding");
@@ -357,11 +274,11 @@ static void print_text(const cJSON *doc)
 
 static int answer(const struct request *r, const cJSON *doc)
 {
-	char *json = r->json ? cJSON_Print(doc) : NULL;
+	char *json = r->o.json ? cJSON_Print(doc) : NULL;
 
 	if (json)
 		puts(json);
-	else if (!r->json)
+	else if (!r->o.json)
 		print_text(doc);
 	free(json);
 	return fflush(stdout) ? -EIO : 0;
@@ -380,7 +297,7 @@ static int gates(struct request *r, cJSON *doc)
 	b = a < 0 ? a : verify_negative(&r->v, doc);
 	if (b >= 0 && r->v.nr_runtimes)
 		d = verify_portability(&r->v, doc);
-	if (b < 0 || d < 0 || (a && r->ablate && verify_minimality(&r->v, doc) < 0))
+	if (b < 0 || d < 0 || (a && r->o.ablate && verify_minimality(&r->v, doc) < 0))
 		return EXIT_FAIL;
 	cJSON_AddBoolToObject(doc, "passed", a && b && d);
 	if (a && b && cJSON_IsTrue(json_at(json_at(doc, "portability"), "rejected")))
@@ -388,32 +305,40 @@ static int gates(struct request *r, cJSON *doc)
 	return a && b && d ? EXIT_OK : EXIT_FINDINGS;
 }
 
-int cmd_verify(int argc, char **argv)
+static int verify(struct request *r)
 {
-	struct request r = {.v.runs = 3, .v.replay.timeout = 60};
-	cJSON *reports, *doc = cJSON_CreateObject();
-	int ours = parse(&r, argc, argv), status = EXIT_FAIL;
+	cJSON *reports = read_reports(r->o.operands, r->o.nr_operands);
+	cJSON *doc = cJSON_CreateObject();
+	int status = EXIT_FAIL;
 
-	if (ours < 0) {
-		fputs(usage, argc > 1 && !strcmp(argv[1], "--help") ? stdout : stderr);
-		cJSON_Delete(doc);
-		return argc > 1 && !strcmp(argv[1], "--help") ? EXIT_OK : EXIT_USAGE;
-	}
-	reports = read_reports(argv + r.reports, ours - r.reports);
-	r.v.reports = reports;
-	if (reports && !take_advice(&r, reports) && !apply_open(&r.v.apply)) {
-		status = gates(&r, doc);
-		if (status != EXIT_FAIL && answer(&r, doc))
+	r->v.reports = reports;
+	if (reports && !take_advice(r, reports) && !apply_open(&r->v.apply)) {
+		status = gates(r, doc);
+		if (status != EXIT_FAIL && answer(r, doc))
 			status = EXIT_FAIL;
 	}
-	apply_close(&r.v.apply);
-	outcome_free(&r.v.want);
-	for (unsigned int i = 0; i < r.v.replay.nr_ignore; i++)
-		regfree(&r.v.replay.ignore[i]);
-	cJSON_Delete((cJSON *)r.v.profile);
-	cJSON_Delete((cJSON *)r.v.base);
-	cJSON_Delete((cJSON *)r.v.caps);
+	apply_close(&r->v.apply);
+	outcome_free(&r->v.want);
+	cJSON_Delete((cJSON *)r->v.profile);
+	cJSON_Delete((cJSON *)r->v.base);
+	cJSON_Delete((cJSON *)r->v.caps);
 	cJSON_Delete(reports);
 	cJSON_Delete(doc);
+	return status;
+}
+
+int cmd_verify(int argc, char **argv)
+{
+	struct request r = {};
+	int err = parse(&r, argc, argv), status = err > 0 ? EXIT_OK : EXIT_USAGE;
+
+	if (!err) {
+		status = recommend_form(&r.form, &r.o);
+		status = status == EXIT_OK ? verify(&r) : status;
+	}
+	for (unsigned int i = 0; i < r.v.replay.nr_ignore; i++)
+		regfree(&r.v.replay.ignore[i]);
+	base_set_free(&r.form.base);
+	free(r.runtimes);
 	return status;
 }

@@ -3,6 +3,9 @@
 #ifndef EBPFMON_COMMANDS_H
 #define EBPFMON_COMMANDS_H
 
+struct advice_form;
+struct options;
+
 /* What ebpfmon ends with; `run` ends with its command's own status instead, as time(1) does. */
 enum exit_status {
 	EXIT_OK = 0,
@@ -21,6 +24,11 @@ int cmd_list(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_recommend(int argc, char **argv);
 int cmd_verify(int argc, char **argv); /* recommend --verify */
+/*
+ * What @o wants of the advice, with the base sets of tables and of this host; an exit status, after
+ * saying what is wrong. base_set_free() f->base, whatever is returned.
+ */
+int recommend_form(struct advice_form *f, const struct options *o);
 int cmd_diff(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_calibrate(int argc, char **argv);

@@ -21,7 +21,7 @@ static const struct command commands[] = {
 	 OPT_RECORD, NULL},
 	{"run", cmd_run, "run a command and watch it as if it were a container", OPT_RUN, "--"},
 	{"recommend", cmd_recommend, "the least permissions that reports show a container to need",
-	 OPT_RECOMMEND, "seccomp capabilities docker compose kubernetes apparmor --verify"},
+	 OPT_ADVISE, "seccomp capabilities docker compose kubernetes apparmor --verify"},
 	{"diff", cmd_diff, "what one report has that another has not", OPT_DIFF, NULL},
 	{"check", cmd_check, "what a seccomp profile would block, and what it allows without need",
 	 OPT_CHECK, NULL},

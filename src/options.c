@@ -8,7 +8,7 @@
 #include "options.h"
 #include "schema.h"
 
-#define STARTS_MAX 10000
+#define TIMES_MAX 10000
 
 struct option_row {
 	const char *group; /* set: a heading, nothing else */
@@ -183,18 +183,29 @@ static int parse_style(const char *name, const char *value, void *member)
 	return parse_enum(name, value, style_names, 0, member);
 }
 
-static int parse_starts(const char *name, const char *value, void *member)
+static int parse_times(const char *name, const char *value, __u32 least, void *member)
 {
 	struct number_list l = {};
 	int err = parse_number_list(name, value, &l);
 
-	if (!err && (!l.v[0] || l.v[0] > STARTS_MAX)) {
-		log_error("--%s: it must be from 1 to %d", name, STARTS_MAX);
+	if (!err && (l.v[0] < least || l.v[0] > TIMES_MAX)) {
+		log_error("--%s: it must be from %u to %d", name, least, TIMES_MAX);
 		err = -EINVAL;
 	}
 	if (!err)
 		*(__u32 *)member = l.v[0];
 	return err;
+}
+
+static int parse_starts(const char *name, const char *value, void *member)
+{
+	return parse_times(name, value, 1, member);
+}
+
+/* One run alone has nothing to differ from. */
+static int parse_runs(const char *name, const char *value, void *member)
+{
+	return parse_times(name, value, 2, member);
 }
 
 static int parse_color(const char *name, const char *value, void *member)
@@ -265,15 +276,27 @@ static const struct usage {
 	enum option_commands command;
 	const char *name, *synopsis;
 	int least, most;
+	const char *more; /* that --help says below it */
 } usages[] = {
-	{OPT_RECORD, "record", "[record] [OPTIONS]", 0, 0},
-	{OPT_RUN, "run", "run [OPTIONS] -- COMMAND [ARGUMENT]...", 1, 1 << 20},
+	{OPT_RECORD, "record", "[record] [OPTIONS]", 0, 0, NULL},
+	{OPT_RUN, "run", "run [OPTIONS] -- COMMAND [ARGUMENT]...", 1, 1 << 20, NULL},
 	{OPT_RECOMMEND, "recommend",
 	 "recommend seccomp|capabilities|docker|compose|kubernetes|apparmor [OPTIONS] REPORT...", 1,
-	 1 << 20},
-	{OPT_DIFF, "diff", "diff [OPTIONS] REPORT REPORT", 2, 2},
-	{OPT_CHECK, "check", "check [OPTIONS] --profile PROFILE REPORT...", 1, 1 << 20},
-	{OPT_CALIBRATE, "calibrate", "calibrate [OPTIONS] [RUNTIME]", 0, 1},
+	 1 << 20,
+	 "Does a container do the same under the advice, and nothing else? `ebpfmon recommend --verify --help`\n"},
+	{OPT_VERIFY, "recommend --verify",
+	 "recommend --verify [OPTIONS] REPORT... -- COMMAND... {} ARGUMENT...", 1, 1 << 20,
+	 "Runs COMMAND as it is and then under the advice of the reports, and compares output and exit\n"
+	 "status. {} becomes the options of the advice (docker, podman), or with --bundle a copy of the\n"
+	 "bundle (runc, crun):\n"
+	 "  ebpfmon recommend --verify web.json -- docker run --rm {} IMAGE\n"
+	 "  ebpfmon recommend --verify --bundle DIR web.json -- runc run -b {} NAME\n"
+	 "  ebpfmon recommend --verify --runtime docker,podman web.json -- {runtime} run --rm {} IMAGE\n"
+	 "Ends with 0: all gates passed; 3: one did not; 4: COMMAND does not do the same twice, or by\n"
+	 "another runtime, as it is.\n"},
+	{OPT_DIFF, "diff", "diff [OPTIONS] REPORT REPORT", 2, 2, NULL},
+	{OPT_CHECK, "check", "check [OPTIONS] --profile PROFILE REPORT...", 1, 1 << 20, NULL},
+	{OPT_CALIBRATE, "calibrate", "calibrate [OPTIONS] [RUNTIME]", 0, 1, NULL},
 };
 
 #define NR_USAGES (sizeof(usages) / sizeof(usages[0]))
@@ -292,8 +315,19 @@ static void defaults(struct options *o)
 	memset(o, 0, sizeof(*o));
 	o->buffer = 8 << 20;
 	o->starts = 150;
+	o->runs = 3;
+	o->timeout = 60000000000ull;
 	for (int i = 0; i < EV__MAX; i++)
 		o->events[i] = strncmp(event_descs[i].name, "container.cgroup_", 17) != 0;
+}
+
+/* Where the command begins that follows "--", which ends the options and operands; 0: there is none. */
+static int command_at(int argc, char *const *argv)
+{
+	for (int i = 1; i + 1 < argc; i++)
+		if (!strcmp(argv[i], "--"))
+			return i + 1;
+	return 0;
 }
 
 static int apply(struct options *o, const struct option_row *r, const char *value)
@@ -307,9 +341,10 @@ int options_parse(struct options *o, enum option_commands command, int argc, cha
 	const struct usage *usage = usage_of(command);
 	/* "+": what follows run's own options is its command's */
 	char shorts[3 * NR_ROWS + 4] = "+:h";
-	int n = 0, at, c;
+	int n = 0, at, c, behind = command == OPT_VERIFY ? command_at(argc, argv) : 0;
 
 	defaults(o);
+	argc = behind ? behind - 1 : argc;
 	for (int i = 0; i < NR_ROWS; i++) {
 		if (rows[i].group || !(rows[i].commands & command))
 			continue;
@@ -343,7 +378,12 @@ int options_parse(struct options *o, enum option_commands command, int argc, cha
 		if (err)
 			return err;
 	}
-	o->command = o->operands = argv + optind;
+	if (command == OPT_VERIFY && !behind) {
+		log_error("%s: which command? (ebpfmon %s)", usage->name, usage->synopsis);
+		return -EINVAL;
+	}
+	o->operands = argv + optind;
+	o->command = behind ? argv + behind : o->operands;
 	o->nr_operands = argc - optind;
 	if (o->nr_operands > usage->most) {
 		log_error("unexpected argument '%s' (see --help)", argv[optind + usage->most]);
@@ -391,6 +431,7 @@ static bool group_has(int i, enum option_commands command)
 void options_help(FILE *out, enum option_commands command)
 {
 	fprintf(out, "Usage: ebpfmon %s\n", usage_of(command)->synopsis);
+	fputs(usage_of(command)->more ? usage_of(command)->more : "", out);
 	for (int i = 0; i < NR_ROWS; i++) {
 		char left[64];
 
@@ -404,7 +445,8 @@ void options_help(FILE *out, enum option_commands command)
 		snprintf(left, sizeof(left), "  %c%c%s --%s%s%s", rows[i].letter ? '-' : ' ',
 			 rows[i].letter ? rows[i].letter : ' ', rows[i].letter ? "," : " ",
 			 rows[i].name, rows[i].arg ? " " : "", rows[i].arg ? rows[i].arg : "");
-		fprintf(out, "%-30s", left);
+		fprintf(out, "%-29s%s", left, strlen(left) < 30 ? " " : "\n");
+		fprintf(out, "%*s", strlen(left) < 30 ? 0 : 30, "");
 		wrap(out, rows[i].help, 30, 100);
 	}
 	fprintf(out, "  -h, --help                  show this\n");
@@ -499,9 +541,12 @@ static void completion_value(FILE *out, const char *arg)
 static void completion_case(FILE *out, const struct option_row *r)
 {
 	const char *sep = "\t";
+	unsigned int commands = r->commands;
 
+	if (commands & OPT_VERIFY) /* the same word begins it */
+		commands = (commands & ~OPT_VERIFY) | OPT_RECOMMEND;
 	for (size_t i = 0; i < NR_USAGES; i++) {
-		if (!(usages[i].command & r->commands))
+		if (!(usages[i].command & commands))
 			continue;
 		if (r->letter)
 			fprintf(out, "%s%s:-%c", sep, usages[i].name, r->letter);

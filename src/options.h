@@ -36,7 +36,12 @@ struct options {
 	__u32 buffer; /* bytes */
 	const char *output, *name;
 	bool wait, exit_with_container, summary, strict, quiet, verbose, sandbox;
-	char *const *command; /* of `run`, ended by NULL */
+	char *const *command; /* of `run` and --verify, ended by NULL */
+	struct string_list ignores; /* recommend --verify */
+	const char *bundle, *runtimes;
+	__u32 runs;
+	__u64 timeout; /* ns */
+	bool ablate, new_privileges, json;
 	/* recommend, diff, check, calibrate */
 	char *const *operands;
 	int nr_operands;
@@ -57,7 +62,9 @@ enum option_commands {
 	OPT_CHECK = 16,
 	OPT_COMPARE = OPT_DIFF | OPT_CHECK,
 	OPT_CALIBRATE = 32,
-	OPT_BASE = OPT_RECOMMEND | OPT_CHECK | OPT_CALIBRATE,
+	OPT_VERIFY = 64, /* recommend --verify */
+	OPT_ADVISE = OPT_RECOMMEND | OPT_VERIFY,
+	OPT_BASE = OPT_ADVISE | OPT_CHECK | OPT_CALIBRATE,
 };
 
 /*

@@ -215,6 +215,49 @@ static void test_lists_are_bounded(void **state)
 		}
 }
 
+/* ---- recommend --verify: reports, then a command behind "--" ---- */
+
+static void test_verify(void **state)
+{
+	struct options o;
+
+	(void)state;
+	assert_int_equal(parse(&o, OPT_VERIFY,
+			       "a.json --runs 2 b.json --timeout=90 -- docker --runs {} -- x"),
+			 0);
+	assert_int_equal(o.runs, 2);
+	assert_true(o.timeout == 90000000000ull);
+	assert_int_equal(o.nr_operands, 2);
+	assert_string_equal(o.operands[0], "a.json");
+	assert_string_equal(o.operands[1], "b.json");
+	assert_string_equal(o.command[0], "docker");
+	assert_string_equal(o.command[3], "--");
+	assert_null(o.command[5]);
+	assert_int_equal(parse(&o, OPT_VERIFY, "--for crun --args a.json -- x"), 0);
+	assert_int_equal(o.runtime, RUNTIME_CRUN);
+	assert_true(o.args);
+	assert_int_equal(o.runs, 3); /* unless said otherwise */
+	assert_true(o.timeout == 60000000000ull);
+}
+
+static void test_verify_refused(void **state)
+{
+	static const char *const refused[] = {
+		"a.json", /* no command */
+		"a.json --",
+		"-- docker", /* no report */
+		"--runs 1 a.json -- x", /* nothing to differ from */
+		"--for lxc a.json -- x",
+		"--explain a.json -- x", /* recommend's */
+	};
+	struct options o;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+		assert_int_equal(parse(&o, OPT_VERIFY, refused[i]), -EINVAL);
+	assert_int_equal(parse(&o, OPT_RECOMMEND, "--ablate seccomp a.json"), -EINVAL);
+}
+
 /* ---- what is made from the table ---- */
 
 static const struct {
@@ -244,8 +287,8 @@ static FILE *begin(struct made *m)
 
 static void test_help(void **state)
 {
-	static const enum option_commands commands[] = {OPT_RECORD, OPT_RUN,   OPT_RECOMMEND,
-							OPT_DIFF,   OPT_CHECK, OPT_CALIBRATE};
+	static const enum option_commands commands[] = {
+		OPT_RECORD, OPT_RUN, OPT_RECOMMEND, OPT_DIFF, OPT_CHECK, OPT_CALIBRATE, OPT_VERIFY};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
@@ -344,6 +387,8 @@ int main(void)
 		cmocka_unit_test(test_operands),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_lists_are_bounded),
+		cmocka_unit_test(test_verify),
+		cmocka_unit_test(test_verify_refused),
 		cmocka_unit_test(test_help),
 		cmocka_unit_test(test_manual),
 		cmocka_unit_test(test_manual_cannot_be_written),
