@@ -76,11 +76,22 @@ bool advice_in_vain(const struct advice_entry *e)
 	return e->runs && !e->setup && e->vain == e->count;
 }
 
+/* A filter answers with one of these; so does the kernel. Only a timed record tells which it was. */
+static __u64 refusals(const cJSON *errors)
+{
+	return json_count(errors, "ENOSYS") + json_count(errors, "EPERM");
+}
+
+static bool is_refused(const struct advice_entry *e)
+{
+	return e->refused && e->refused == e->count;
+}
+
 /*
  * Of the runtime's calls before the entry point, those count that were made under the filter.
  * Returns how many there were under one.
  */
-static __u64 add_calls(struct advice *a, const cJSON *calls, bool setup)
+static __u64 add_calls(struct advice *a, const cJSON *calls, bool setup, bool timed)
 {
 	__u64 filtered = 0;
 	const cJSON *c;
@@ -109,6 +120,8 @@ static __u64 add_calls(struct advice *a, const cJSON *calls, bool setup)
 		e->setup += setup ? count : 0;
 		if (!denied)
 			add_vain(e, json_at(c, "errors"));
+		if (under && !timed)
+			e->refused += refusals(json_at(c, "errors"));
 	}
 	return filtered;
 }
@@ -379,6 +392,15 @@ static unsigned int phases_of(const cJSON *report)
 	return seen;
 }
 
+static bool any_refused(const struct advice *a)
+{
+	for (__u32 abi = 0; abi < ADVICE_ABIS; abi++)
+		for (__u32 nr = 0; nr < ADVICE_CALLS; nr++)
+			if (is_refused(&a->calls[abi][nr]))
+				return true;
+	return false;
+}
+
 /*
  * What all reports together leave open, judged anew with each. Reload and exec are asked of servers
  * alone: of others, it is the rule that nobody does either.
@@ -400,6 +422,8 @@ static unsigned int unseen(const struct advice *a)
 		doubts |= DOUBT_NO_RELOAD;
 	if (server && !(a->phases & PHASE_EXEC))
 		doubts |= DOUBT_NO_EXEC;
+	if (any_refused(a))
+		doubts |= DOUBT_REFUSED;
 	return doubts;
 }
 
@@ -407,7 +431,8 @@ static void add_doubts(struct advice *a, const cJSON *report, bool filtered)
 {
 	const cJSON *setup = json_at(json_at(report, "setup"), "syscalls");
 	static const unsigned int together = DOUBT_SHORT | DOUBT_EXISTING | DOUBT_NO_END |
-					     DOUBT_KILLED | DOUBT_NO_RELOAD | DOUBT_NO_EXEC;
+					     DOUBT_KILLED | DOUBT_NO_RELOAD | DOUBT_NO_EXEC |
+					     DOUBT_REFUSED;
 
 	if (is_partial(report, "lost_records") || json_number(json_at(report, "lost"), "total") > 0)
 		a->doubts |= DOUBT_LOST;
@@ -434,14 +459,15 @@ int advice_add(struct advice *a, const cJSON *report)
 {
 	const cJSON *syscalls = json_at(report, "syscalls");
 	const cJSON *setup = json_at(json_at(report, "setup"), "syscalls");
+	bool timed = cJSON_IsTrue(json_at(json_at(report, "recording"), "syscall_time"));
 	__u64 filtered;
 
 	if (strcmp(json_text(report, "schema"), "ebpfmon.report") != 0 ||
 	    json_number(report, "schema_version") != 1)
 		return -EINVAL;
 	a->reports++;
-	filtered = add_calls(a, json_at(syscalls, "calls"), false);
-	add_calls(a, json_at(setup, "calls"), true);
+	filtered = add_calls(a, json_at(syscalls, "calls"), false, timed);
+	add_calls(a, json_at(setup, "calls"), true, timed);
 	add_first(a, json_at(json_at(report, "processes"), "tree"), 0);
 	add_arguments(a, json_at(syscalls, "arguments"));
 	add_checks(a, json_at(json_at(report, "capabilities"), "checks"));
@@ -452,16 +478,32 @@ int advice_add(struct advice *a, const cJSON *report)
 	return 0;
 }
 
-static void warn_calls(FILE *out, const struct advice *a)
+static void list_calls(FILE *out, const struct advice *a, bool (*is)(const struct advice_entry *e))
 {
 	const char *sep = ": ";
 
 	for (__u32 abi = 0; abi < ADVICE_ABIS; abi++)
 		for (__u32 nr = 0; nr < ADVICE_CALLS; nr++)
-			if (a->calls[abi][nr].denied) {
-				fprintf(out, "%s%s", sep, name_syscall(EV_SYSNR(abi, nr)));
+			if (is(&a->calls[abi][nr])) {
+				fprintf(out, "%s%s%s", sep, name_abi(abi),
+					name_syscall(EV_SYSNR(abi, nr)));
 				sep = ", ";
 			}
+}
+
+static bool is_denied(const struct advice_entry *e)
+{
+	return e->denied != 0;
+}
+
+static void warn_denied(FILE *out, const struct advice *a)
+{
+	list_calls(out, a, is_denied);
+}
+
+static void warn_refused(FILE *out, const struct advice *a)
+{
+	list_calls(out, a, is_refused);
 }
 
 /* Names of operations come from a report: only letters, digits and '_' are shown. */
@@ -500,7 +542,7 @@ void advice_warn(FILE *out, const struct advice *a, const char *prefix)
 		{"a report has no system calls", NULL},
 		{"capability checks were not recorded", NULL},
 		{"a filter denied calls while recording; where it always did, they are left out",
-		 warn_calls},
+		 warn_denied},
 		{"the container was still running at the end of the recording: its stop is missing",
 		 NULL},
 		{"it ended by SIGKILL alone: a graceful stop is missing", NULL},
@@ -508,6 +550,8 @@ void advice_warn(FILE *out, const struct advice *a, const char *prefix)
 		 NULL},
 		{"it listens, and nothing was executed in it from outside: a health check or a shell by exec is missing",
 		 NULL},
+		{"all calls of these failed with ENOSYS or EPERM, perhaps by the filter (--syscalls=time tells), and are allowed",
+		 warn_refused},
 	};
 
 	for (size_t i = 0; i < sizeof(doubts) / sizeof(doubts[0]); i++) {

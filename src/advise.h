@@ -36,6 +36,7 @@ enum advice_doubt {
 	DOUBT_KILLED = 1 << 12,
 	DOUBT_NO_RELOAD = 1 << 13,
 	DOUBT_NO_EXEC = 1 << 14,
+	DOUBT_REFUSED = 1 << 15,
 };
 
 /* Phases of a container's life; of several reports, one that shows it is enough. */
@@ -53,6 +54,7 @@ struct advice_entry {
 	__u64 count; /* of calls; of the runtime's before the entry point, those under the filter */
 	__u64 setup; /* of these, the runtime's */
 	__u64 denied; /* by a filter, beside @count */
+	__u64 refused; /* of @count, those that failed as if by a filter, where a record cannot tell */
 	__u64 arguments; /* of @count, those whose arguments are known */
 	__u64 vain; /* of @count, those that failed because something is not there (advise.c) */
 	char error[16]; /* how the last of these failed */

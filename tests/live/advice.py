@@ -31,10 +31,10 @@ def outcome(container):
     return container.lines(), code, container.errors()
 
 
-def recorded(setup, container):
+def recorded(setup, container, args=()):
     """The path of its report, and its outcome."""
     report = os.path.join(setup.subdir(setup.name()), "report.json")
-    with Recording(setup, ["-c", container.name, "-x"], form="report", output=report) as recording:
+    with Recording(setup, ["-c", container.name, "-x", *args], form="report", output=report) as recording:
         got = outcome(container)
         check(recording.process.wait(RUN_TIMEOUT) == 0, recording.said())
     with open(report) as f:
@@ -97,6 +97,20 @@ def strict(setup):
     """A report that is short: nothing is written."""
     report = runc_work(setup)[0]
     check(ebpfmon(setup, "recommend", "seccomp", "--strict", report, code=4) == "", "something was written")
+
+
+def denied(setup):
+    """Calls that a profile denied while recording: known and left out when timed, told to be doubtful when not."""
+    profile = recording_profile(setup)
+    profile["syscalls"] = [{"names": ["chown", "lchown", "fchownat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 1}]
+    for args, said, allowed in (([], "perhaps by the filter", True), (["--syscalls=time"], "they are left out", False)):
+        report = recorded(setup, RuncContainer(setup, ["/bin/sh", "-c", WORK], seccomp=profile), args)[0]
+        done = subprocess.run([setup.ebpfmon, "recommend", "seccomp", report], stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True, timeout=RUN_TIMEOUT, check=True)
+        warned = [line for line in done.stderr.splitlines() if said in line and "chown" in line]
+        names = json.loads(done.stdout)["syscalls"][0]["names"]
+        check(len(warned) == 1 and allowed == bool({"chown", "lchown", "fchownat"} & set(names)),
+              "%r: %s\nallowed: %r" % (args, done.stderr, names))
 
 
 SERVER = "trap 'echo reloaded' HUP; trap 'kill $!; exit 0' TERM; busybox nc -l -p 4321 >/dev/null & echo up; " \
@@ -244,7 +258,7 @@ def verify_oracle(setup):
 def tests(setup, runtimes):
     """One of each; what has a runtime in its name, if it is asked for."""
     alone = {"advice.seccomp": seccomp_runc, "advice.diff": diff, "advice.strict": strict, "advice.phases": phases,
-             "advice.yaml": yaml_documents, "advice.apparmor": apparmor,
+             "advice.denied": denied, "advice.yaml": yaml_documents, "advice.apparmor": apparmor,
              "advice.calibrate": calibrate, "advice.verify_oracle": verify_oracle}
     if "runc" in runtimes:
         for name, function in alone.items():

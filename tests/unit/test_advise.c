@@ -177,12 +177,12 @@ static void each_doubt_is_a_line(void **state)
 	unsigned int lines = 0;
 
 	(void)state;
-	for (int bit = 0; DOUBT_LOST << bit <= DOUBT_NO_EXEC; bit++) {
+	for (int bit = 0; DOUBT_LOST << bit <= DOUBT_REFUSED; bit++) {
 		advice->doubts = DOUBT_LOST << bit;
 		lines += strchr(warnings(), '\n') == warnings() + strlen(warnings()) - 1 &&
 			 strlen(warnings()) > 10;
 	}
-	assert_int_equal(lines, 15);
+	assert_int_equal(lines, 16);
 	advice->doubts = 0;
 	assert_string_equal(warnings(), "");
 }
@@ -204,6 +204,28 @@ static void io_uring_is_warned_of(void **state)
 	assert_string_equal(
 		warnings(),
 		"# io_uring was used: its operations pass seccomp by: CONNECT, OPENAT\n");
+}
+
+#define CALL(more)                                                                                 \
+	"\"syscalls\":{\"calls\":[{\"name\":\"keyctl\",\"count\":2,\"filtered\":2" more "}]}"
+
+/* A filter's ENOSYS looks like the kernel's, but in a record that is timed. */
+static void refused_perhaps_by_a_filter(void **state)
+{
+	(void)state;
+	doubts_after("\"recording\":{\"syscall_time\":true}," CALL(",\"errors\":{\"ENOSYS\":2}"));
+	assert_false(advice->doubts & DOUBT_REFUSED);
+	done(state);
+	fresh(state);
+	doubts_after(CALL(",\"errors\":{\"EINVAL\":1,\"EPERM\":1}"));
+	assert_false(advice->doubts & DOUBT_REFUSED);
+	done(state);
+	fresh(state);
+	doubts_after(CALL(",\"errors\":{\"ENOSYS\":1,\"EPERM\":1}"));
+	assert_true(advice->doubts & DOUBT_REFUSED);
+	assert_non_null(strstr(warnings(), ", and are allowed: keyctl\n"));
+	doubts_after(CALL("")); /* another run, in which it did not fail */
+	assert_false(advice->doubts & DOUBT_REFUSED);
 }
 
 static void what_a_report_admits(void **state)
@@ -486,6 +508,7 @@ int main(void)
 		TEST(each_doubt_is_a_line),
 		TEST(io_uring_is_warned_of),
 		TEST(what_a_report_admits),
+		TEST(refused_perhaps_by_a_filter),
 		TEST(needed_capabilities),
 		TEST(hostile_reports),
 		TEST(arguments_narrow),

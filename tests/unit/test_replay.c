@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* A command run and compared, and advice put into its words: with /bin/sh, no container. */
+/* A command run and compared: with /bin/sh, no container; and documents in files. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,7 +13,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "apply.h"
 #include "json_at.h"
 #include "json_file.h"
 #include "replay.h"
@@ -128,113 +127,6 @@ static void effects(void **state)
 		assert_non_null(effect_names[e]);
 }
 
-/* ---- advice in the words of a command ---- */
-
-/* The words with a blank between them, the directory as DIR. */
-static const char *joined(const struct apply *a, char *const *argv)
-{
-	static char text[2048];
-	char *at;
-
-	text[0] = 0;
-	for (char *const *w = argv; *w; w++)
-		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s", *text ? " " : "",
-			 *w);
-	while ((at = strstr(text, a->dir))) {
-		memcpy(at, "DIR", 3);
-		memmove(at + 3, at + strlen(a->dir), strlen(at + strlen(a->dir)) + 1);
-	}
-	return text;
-}
-
-static void options_of_docker(void **state)
-{
-	char *const command[] = {"docker", "run", "{}", "image", "a{}", NULL};
-	struct apply a = {.command = command};
-	cJSON *profile = cJSON_Parse("{\"defaultAction\":\"SCMP_ACT_ALLOW\"}"), *kept;
-	cJSON *caps = cJSON_Parse("[\"CAP_CHOWN\",\"CAP_KILL\"]");
-	char path[128], **argv;
-
-	(void)state;
-	assert_int_equal(apply_open(&a), 0);
-	argv = apply_argv(&a, profile, caps);
-	assert_string_equal(
-		joined(&a, argv),
-		"docker run --security-opt seccomp=DIR/seccomp.json --cap-drop ALL --cap-add CHOWN "
-		"--cap-add KILL --security-opt no-new-privileges image a{}");
-	apply_free(argv);
-	snprintf(path, sizeof(path), "%s/seccomp.json", a.dir);
-	kept = json_read(path);
-	assert_true(cJSON_Compare(kept, profile, true));
-	cJSON_Delete(kept);
-	a.new_privileges = true;
-	argv = apply_argv(&a, profile, NULL);
-	assert_string_equal(
-		joined(&a, argv),
-		"docker run --security-opt seccomp=DIR/seccomp.json --cap-drop ALL image a{}");
-	apply_free(argv);
-	argv = apply_argv(&a, NULL, NULL); /* as it is */
-	assert_string_equal(joined(&a, argv), "docker run image a{}");
-	apply_free(argv);
-	snprintf(path, sizeof(path), "%s", a.dir);
-	apply_close(&a);
-	assert_int_equal(access(path, F_OK), -1);
-	cJSON_Delete(profile);
-	cJSON_Delete(caps);
-}
-
-static void a_bundle_of_runc(void **state)
-{
-	char *const command[] = {"runc", "run", "--bundle={}", "name", NULL};
-	char where[] = "/tmp/ebpfmon-test-XXXXXX", path[256], root[256];
-	struct apply a = {.command = command, .bundle = where};
-	cJSON *config = cJSON_Parse(
-		"{\"root\":{\"path\":\"rootfs\"},\"process\":{\"capabilities\":{\"ambient\":"
-		"[\"CAP_BPF\"]}},\"linux\":{\"seccomp\":{\"a\":1},\"kept\":2}}");
-	cJSON *profile = cJSON_Parse("{\"defaultAction\":\"SCMP_ACT_ALLOW\"}"), *made;
-	cJSON *caps = cJSON_Parse("[\"CAP_CHOWN\"]");
-	char **argv;
-
-	(void)state;
-	assert_non_null(mkdtemp(where));
-	snprintf(path, sizeof(path), "%s/config.json", where);
-	assert_int_equal(json_write(path, config), 0);
-	assert_int_equal(apply_open(&a), 0);
-	argv = apply_argv(&a, profile, caps);
-	assert_string_equal(joined(&a, argv), "runc run --bundle=DIR name");
-	apply_free(argv);
-	snprintf(root, sizeof(root), "%s/config.json", a.dir);
-	made = json_read(root);
-	snprintf(root, sizeof(root), "%s/rootfs", where);
-	assert_string_equal(json_text(json_at(made, "root"), "path"), root);
-	assert_true(cJSON_Compare(json_at(json_at(made, "linux"), "seccomp"), profile, true));
-	assert_int_equal(json_number(json_at(made, "linux"), "kept"), 2);
-	assert_true(cJSON_IsTrue(json_at(json_at(made, "process"), "noNewPrivileges")));
-	assert_null(json_at(json_at(json_at(made, "process"), "capabilities"), "ambient"));
-	assert_true(cJSON_Compare(
-		json_at(json_at(json_at(made, "process"), "capabilities"), "bounding"), caps,
-		true));
-	cJSON_Delete(made);
-	unlink(path);
-	assert_null(apply_argv(&a, profile, caps)); /* there is no bundle any more */
-	apply_close(&a);
-	rmdir(where);
-	cJSON_Delete(config);
-	cJSON_Delete(profile);
-	cJSON_Delete(caps);
-}
-
-static void no_place_for_it(void **state)
-{
-	char *const command[] = {"docker", "run", "{}x", NULL};
-	struct apply a = {.command = command};
-
-	(void)state;
-	assert_int_equal(apply_open(&a), -EINVAL);
-	assert_int_equal(a.dir[0], 0);
-	apply_close(&a);
-}
-
 /* ---- documents in files ---- */
 
 static void documents(void **state)
@@ -273,9 +165,6 @@ int main(void)
 		cmocka_unit_test(what_takes_too_long),
 		cmocka_unit_test(what_is_ignored),
 		cmocka_unit_test(effects),
-		cmocka_unit_test(options_of_docker),
-		cmocka_unit_test(a_bundle_of_runc),
-		cmocka_unit_test(no_place_for_it),
 		cmocka_unit_test(documents),
 	};
 
