@@ -297,7 +297,7 @@ __attribute__((noinline)) int io_account(__u64 file, __u64 inode, __u32 dir, __u
 }
 
 SEC("tp_btf/sys_exit")
-int BPF_PROG(file_io_exit, struct pt_regs *regs, long ret)
+int SYS_EXIT(file_io_exit, struct pt_regs *regs, long ret)
 {
 	struct io_now *now = io_now_get();
 
@@ -392,7 +392,7 @@ static __always_inline void open_fill(struct ev_file_open *e, struct file *f, __
 }
 
 SEC("tp_btf/sys_exit")
-int BPF_PROG(file_open, struct pt_regs *regs, long ret)
+int SYS_EXIT(file_open, struct pt_regs *regs, long ret)
 {
 	bool io = ev_enabled(EV_file_io), created = false;
 	struct ev_file_open *e;
@@ -549,7 +549,7 @@ static __always_inline __u32 second_path(const struct change *c, struct ev_ref *
 #define ERR(ret) ((ret) < 0 ? -(ret) : 0)
 
 SEC("tp_btf/sys_exit")
-int BPF_PROG(file_create, struct pt_regs *regs, long ret)
+int SYS_EXIT(file_create, struct pt_regs *regs, long ret)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	struct ev_file_create *e;
@@ -566,7 +566,7 @@ int BPF_PROG(file_create, struct pt_regs *regs, long ret)
 }
 
 SEC("tp_btf/sys_exit")
-int BPF_PROG(file_rename, struct pt_regs *regs, long ret)
+int SYS_EXIT(file_rename, struct pt_regs *regs, long ret)
 {
 	struct ev_file_rename *e;
 	struct change c;
@@ -582,7 +582,7 @@ int BPF_PROG(file_rename, struct pt_regs *regs, long ret)
 }
 
 SEC("tp_btf/sys_exit")
-int BPF_PROG(file_link, struct pt_regs *regs, long ret)
+int SYS_EXIT(file_link, struct pt_regs *regs, long ret)
 {
 	struct ev_file_link *e;
 	struct change c;
@@ -613,7 +613,7 @@ static __always_inline bool removes_directory(struct pt_regs *regs)
 }
 
 SEC("tp_btf/sys_exit")
-int BPF_PROG(file_unlink, struct pt_regs *regs, long ret)
+int SYS_EXIT(file_unlink, struct pt_regs *regs, long ret)
 {
 	__u32 type = removes_directory(regs) ? EV_file_rmdir : EV_file_unlink;
 	struct ev_file_unlink *e;
@@ -628,7 +628,7 @@ int BPF_PROG(file_unlink, struct pt_regs *regs, long ret)
 }
 
 SEC("tp_btf/sys_exit")
-int BPF_PROG(file_mkdir, struct pt_regs *regs, long ret)
+int SYS_EXIT(file_mkdir, struct pt_regs *regs, long ret)
 {
 	struct ev_file_mkdir *e;
 	struct change c;
@@ -643,7 +643,7 @@ int BPF_PROG(file_mkdir, struct pt_regs *regs, long ret)
 }
 
 SEC("tp_btf/sys_exit")
-int BPF_PROG(file_symlink, struct pt_regs *regs, long ret)
+int SYS_EXIT(file_symlink, struct pt_regs *regs, long ret)
 {
 	struct ev_file_symlink *e;
 	struct change c;
@@ -661,7 +661,7 @@ int BPF_PROG(file_symlink, struct pt_regs *regs, long ret)
 }
 
 SEC("tp_btf/sys_exit")
-int BPF_PROG(file_chmod, struct pt_regs *regs, long ret)
+int SYS_EXIT(file_chmod, struct pt_regs *regs, long ret)
 {
 	struct ev_file_chmod *e;
 	struct change c;
@@ -678,7 +678,7 @@ int BPF_PROG(file_chmod, struct pt_regs *regs, long ret)
 }
 
 SEC("tp_btf/sys_exit")
-int BPF_PROG(file_chown, struct pt_regs *regs, long ret)
+int SYS_EXIT(file_chown, struct pt_regs *regs, long ret)
 {
 	struct ev_file_chown *e;
 	struct change c;
@@ -722,7 +722,7 @@ static __always_inline void xattr_fill(const struct change *c, struct ev_file_xa
 }
 
 SEC("tp_btf/sys_exit")
-int BPF_PROG(file_xattr, struct pt_regs *regs, long ret)
+int SYS_EXIT(file_xattr, struct pt_regs *regs, long ret)
 {
 	struct ev_file_xattr *e;
 	struct change c;
@@ -754,7 +754,7 @@ static __always_inline __s64 truncate_length(const struct change *c)
 }
 
 SEC("tp_btf/sys_exit")
-int BPF_PROG(file_truncate, struct pt_regs *regs, long ret)
+int SYS_EXIT(file_truncate, struct pt_regs *regs, long ret)
 {
 	struct ev_file_truncate *e;
 	struct change c;
@@ -807,7 +807,7 @@ static __always_inline void mount_fill(const struct change *c, struct ev_file_mo
 }
 
 SEC("tp_btf/sys_exit")
-int BPF_PROG(file_mount, struct pt_regs *regs, long ret)
+int SYS_EXIT(file_mount, struct pt_regs *regs, long ret)
 {
 	struct ev_file_mount *e;
 	struct change c;
@@ -822,7 +822,7 @@ int BPF_PROG(file_mount, struct pt_regs *regs, long ret)
 }
 
 SEC("tp_btf/sys_exit")
-int BPF_PROG(file_umount, struct pt_regs *regs, long ret)
+int SYS_EXIT(file_umount, struct pt_regs *regs, long ret)
 {
 	struct ev_file_umount *e;
 	struct change c;

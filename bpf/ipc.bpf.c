@@ -290,7 +290,7 @@ __attribute__((noinline)) int channel_count(__u64 file, __u32 dir, __u64 bytes, 
 }
 
 SEC("tp_btf/sys_exit")
-int BPF_PROG(ipc_io_count, struct pt_regs *regs, long ret)
+int SYS_EXIT(ipc_io_count, struct pt_regs *regs, long ret)
 {
 	struct io_now *now = io_now_get();
 	struct sys_call c;
@@ -329,7 +329,7 @@ int ipc_uring(__u64 *ctx)
 
 /* Who opens a queue has a hand in it, though nothing went through yet. */
 SEC("tp_btf/sys_exit")
-int BPF_PROG(ipc_mq_open, struct pt_regs *regs, long ret)
+int SYS_EXIT(ipc_mq_open, struct pt_regs *regs, long ret)
 {
 	struct file *f = ret >= 0 ? fd_file(ret) : NULL;
 	struct sys_call c;
@@ -342,7 +342,7 @@ int BPF_PROG(ipc_mq_open, struct pt_regs *regs, long ret)
 }
 
 SEC("tp_btf/sys_exit")
-int BPF_PROG(ipc_pipe, struct pt_regs *regs, long ret)
+int SYS_EXIT(ipc_pipe, struct pt_regs *regs, long ret)
 {
 	struct ev_ipc_pipe e = {};
 	int fds[2] = {-1, -1};
@@ -393,7 +393,7 @@ static __always_inline void unix_named(const struct sys_call *c, __u32 type, lon
 }
 
 SEC("tp_btf/sys_exit")
-int BPF_PROG(ipc_unix_bind, struct pt_regs *regs, long ret)
+int SYS_EXIT(ipc_unix_bind, struct pt_regs *regs, long ret)
 {
 	struct sys_call c;
 
@@ -405,7 +405,7 @@ int BPF_PROG(ipc_unix_bind, struct pt_regs *regs, long ret)
 }
 
 SEC("tp_btf/sys_exit")
-int BPF_PROG(ipc_unix_listen, struct pt_regs *regs, long ret)
+int SYS_EXIT(ipc_unix_listen, struct pt_regs *regs, long ret)
 {
 	struct sys_call c;
 
@@ -462,7 +462,7 @@ static __always_inline void unix_connected(const struct sys_call *c, int fd, lon
 }
 
 SEC("tp_btf/sys_exit")
-int BPF_PROG(ipc_unix_connect, struct pt_regs *regs, long ret)
+int SYS_EXIT(ipc_unix_connect, struct pt_regs *regs, long ret)
 {
 	int fds[2] = {-1, -1};
 	struct sys_call c;
@@ -501,7 +501,7 @@ static __always_inline void unix_accepted(int fd)
 }
 
 SEC("tp_btf/sys_exit")
-int BPF_PROG(ipc_unix_accept, struct pt_regs *regs, long ret)
+int SYS_EXIT(ipc_unix_accept, struct pt_regs *regs, long ret)
 {
 	struct sys_call c;
 
@@ -677,7 +677,7 @@ static __always_inline void sysv_count(const struct sysv_call *call, __s32 err)
 }
 
 SEC("tp_btf/sys_exit")
-int BPF_PROG(ipc_sysv_count, struct pt_regs *regs, long ret)
+int SYS_EXIT(ipc_sysv_count, struct pt_regs *regs, long ret)
 {
 	struct sysv_call call;
 	struct sys_call c;
@@ -855,7 +855,7 @@ int BPF_PROG(ipc_signal, int sig)
 #define PID_FS_MAGIC   0x50494446
 
 SEC("tp_btf/sys_exit")
-int BPF_PROG(ipc_ptrace, struct pt_regs *regs, long ret)
+int SYS_EXIT(ipc_ptrace, struct pt_regs *regs, long ret)
 {
 	struct task_struct *t = (struct task_struct *)bpf_get_current_task();
 	struct ev_ipc_ptrace e = {};
@@ -883,7 +883,7 @@ int BPF_PROG(ipc_ptrace, struct pt_regs *regs, long ret)
 }
 
 SEC("tp_btf/sys_exit")
-int BPF_PROG(ipc_process_vm, struct pt_regs *regs, long ret)
+int SYS_EXIT(ipc_process_vm, struct pt_regs *regs, long ret)
 {
 	struct ev_ipc_process_vm e = {};
 	struct sys_call c;
@@ -924,7 +924,7 @@ static __always_inline __u32 pidfd_tgid(int fd)
 }
 
 SEC("tp_btf/sys_exit")
-int BPF_PROG(ipc_pidfd_getfd, struct pt_regs *regs, long ret)
+int SYS_EXIT(ipc_pidfd_getfd, struct pt_regs *regs, long ret)
 {
 	struct ev_ipc_pidfd_getfd e = {};
 	struct sys_call c;

@@ -447,7 +447,7 @@ int BPF_PROG(process_free, struct task_struct *t)
 /* ---- at the exit of a system call ---- */
 
 SEC("tp_btf/sys_exit")
-int BPF_PROG(process_exec_failed, struct pt_regs *regs, long ret)
+int SYS_EXIT(process_exec_failed, struct pt_regs *regs, long ret)
 {
 	struct ev_process_exec_failed *e;
 	struct scratch *s;
@@ -471,7 +471,7 @@ int BPF_PROG(process_exec_failed, struct pt_regs *regs, long ret)
 }
 
 SEC("tp_btf/sys_exit")
-int BPF_PROG(process_credentials, struct pt_regs *regs, long ret)
+int SYS_EXIT(process_credentials, struct pt_regs *regs, long ret)
 {
 	struct task_struct *t = (struct task_struct *)bpf_get_current_task();
 	struct ev_process_credentials e = {};
@@ -518,7 +518,7 @@ static __always_inline __u32 namespaces_asked(const struct sys_call *c)
 
 /* The parent's return from clone tells of the child's; the child's own return is not looked at. */
 SEC("tp_btf/sys_exit")
-int BPF_PROG(process_namespaces, struct pt_regs *regs, long ret)
+int SYS_EXIT(process_namespaces, struct pt_regs *regs, long ret)
 {
 	struct ev_process_namespaces e = {};
 	struct sys_call c;
@@ -540,7 +540,7 @@ int BPF_PROG(process_namespaces, struct pt_regs *regs, long ret)
 
 /* For tasks of no container: in whose namespaces are they now? */
 SEC("tp_btf/sys_exit")
-int BPF_PROG(container_enter, struct pt_regs *regs, long ret)
+int SYS_EXIT(container_enter, struct pt_regs *regs, long ret)
 {
 	struct ev_container_enter e = {};
 	__u32 which = 0;

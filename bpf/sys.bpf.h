@@ -136,6 +136,45 @@ __inline_always struct pt_regs *task_regs(struct task_struct *t)
 	       bpf_core_type_size(struct pt_regs);
 }
 
+/* ---- programs at the exit ---- */
+
+/*
+ * From 7.1 on the kernel may preempt a program of tp_btf/sys_exit, and leaves the program out for whoever
+ * comes to it on that CPU until it has ended. There the loader makes all programs of sys_exit classic
+ * tracepoints, which run with preemption off (cfg.classic_sys): their context is the record of the tracepoint.
+ */
+__inline_always struct pt_regs *sys_exit_regs(__u64 *ctx)
+{
+	if (cfg.classic_sys)
+		return (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	return (void *)ctx[0];
+}
+
+/* In one arm each, behind barriers: the verifier takes no computed offset into the context. */
+__inline_always long sys_exit_ret(__u64 *ctx)
+{
+	long ret;
+
+	if (cfg.classic_sys) {
+		ret = ctx[2];
+		barrier_var(ret);
+	} else {
+		ret = ctx[1];
+		barrier_var(ret);
+	}
+	return ret;
+}
+
+/* The head of a program of SEC("tp_btf/sys_exit"), as BPF_PROG() is of others. */
+#define SYS_EXIT(name, args...)                                                                    \
+	name(__u64 *ctx);                                                                          \
+	static __always_inline typeof(name(0)) ____##name(void *ctx, ##args);                      \
+	typeof(name(0)) name(__u64 *ctx)                                                           \
+	{                                                                                          \
+		return ____##name(ctx, sys_exit_regs(ctx), sys_exit_ret(ctx));                     \
+	}                                                                                          \
+	static __always_inline typeof(name(0)) ____##name(void *ctx, ##args)
+
 /* ---- who makes the call ---- */
 
 /*

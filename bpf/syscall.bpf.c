@@ -54,8 +54,6 @@ struct {
  */
 struct inflight {
 	__u64 begin; /* 0: none under way */
-	__u32 sysnr;
-	__u32 pad;
 };
 
 struct {
@@ -362,7 +360,7 @@ static __always_inline void call_end(__u32 tid, bool may_deny, struct outcome *o
 }
 
 SEC("tp_btf/sys_enter")
-int BPF_PROG(syscall_enter, struct pt_regs *regs, long id)
+int syscall_enter(void *ctx)
 {
 	__u32 tid = bpf_get_current_pid_tgid();
 	struct inflight f = {}, *old;
@@ -370,7 +368,6 @@ int BPF_PROG(syscall_enter, struct pt_regs *regs, long id)
 	if (!current_watched())
 		return 0;
 	f.begin = bpf_ktime_get_boot_ns();
-	f.sysnr = id;
 	old = bpf_map_lookup_elem(&syscall_inflight, &tid);
 	if (old) /* its own: nobody else writes it */
 		*old = f;
@@ -380,7 +377,7 @@ int BPF_PROG(syscall_enter, struct pt_regs *regs, long id)
 }
 
 SEC("tp_btf/sys_exit")
-int BPF_PROG(syscall_exit, struct pt_regs *regs, long ret)
+int SYS_EXIT(syscall_exit, struct pt_regs *regs, long ret)
 {
 	struct seen *who = seen_watched();
 	struct task_struct *t;
@@ -446,7 +443,7 @@ int BPF_PROG(syscall_exit, struct pt_regs *regs, long ret)
 
 /* What the calls of io_shapes move, before those that account it. */
 SEC("tp_btf/sys_exit")
-int BPF_PROG(syscall_io, struct pt_regs *regs, long ret)
+int SYS_EXIT(syscall_io, struct pt_regs *regs, long ret)
 {
 	struct io_now *now = io_now_get();
 	struct sys_call c;
@@ -574,7 +571,7 @@ static __always_inline bool keep_arguments(const struct sys_call *c, struct argu
 }
 
 SEC("tp_btf/sys_exit")
-int BPF_PROG(syscall_arguments_exit, struct pt_regs *regs, long ret)
+int SYS_EXIT(syscall_arguments_exit, struct pt_regs *regs, long ret)
 {
 	struct task_struct *t = (struct task_struct *)bpf_get_current_task();
 	struct ev_syscall_arguments e = {}, *v;

@@ -633,7 +633,7 @@ __inline_always void connect_refused_here(struct sock *sk, const void *uaddr, in
 }
 
 SEC("tp_btf/sys_exit")
-int BPF_PROG(tcp_connect, struct pt_regs *regs, long ret)
+int SYS_EXIT(tcp_connect, struct pt_regs *regs, long ret)
 {
 	__u32 tid = bpf_get_current_pid_tgid();
 	struct ev_tcp_connect *failing;
@@ -686,7 +686,7 @@ __inline_always void accepted(struct sock *sk, __u32 how)
 }
 
 SEC("tp_btf/sys_exit")
-int BPF_PROG(tcp_accept, struct pt_regs *regs, long ret)
+int SYS_EXIT(tcp_accept, struct pt_regs *regs, long ret)
 {
 	struct sys_call call;
 	struct sock *sk;
@@ -725,7 +725,7 @@ __inline_always void listens(struct sock *sk, __u32 backlog, long ret, __u32 how
 }
 
 SEC("tp_btf/sys_exit")
-int BPF_PROG(tcp_listen, struct pt_regs *regs, long ret)
+int SYS_EXIT(tcp_listen, struct pt_regs *regs, long ret)
 {
 	struct sys_call call;
 
@@ -1046,7 +1046,7 @@ __inline_always void datagram_end(const struct sys_call *call, const struct io_e
 }
 
 SEC("tp_btf/sys_exit")
-int BPF_PROG(tcp_io, struct pt_regs *regs, long ret)
+int SYS_EXIT(tcp_io, struct pt_regs *regs, long ret)
 {
 	struct io_now *now = io_now_get();
 	struct sys_call call;

@@ -90,12 +90,15 @@ static const struct {
 #define NR_HOOKS   (sizeof(hooks) / sizeof(hooks[0]))
 #define NR_OBJECTS (sizeof(object_rows) / sizeof(object_rows[0]))
 
+#define NR_SYSCALL_SECTIONS 2
+
 struct loader {
 	struct loader_options options;
 	struct btf *btf; /* the kernel's; NULL: cannot be read */
 	struct bpf_object *objects[NR_OBJECTS];
 	struct bpf_link *links[NR_HOOKS];
 	struct coverage coverage[NR_HOOKS];
+	int handlers[NR_SYSCALL_SECTIONS]; /* libbpf's numbers of ours; 0: none */
 	struct ev_state *state; /* the map of that name */
 	char sections[NR_HOOKS][64];
 	char (*logs)[VERIFIER_LOG_BYTES]; /* one for each hook; NULL unless ask_verifier */
@@ -280,6 +283,45 @@ static bool has_tracepoint(const struct loader *l, const struct bpf_program *p)
 	return btf__find_by_name_kind(l->btf, type, BTF_KIND_TYPEDEF) > 0;
 }
 
+/* ---- the programs of sys_enter and sys_exit ---- */
+
+static const char *const syscall_sections[NR_SYSCALL_SECTIONS] = {"tp_btf/sys_enter",
+								  "tp_btf/sys_exit"};
+
+static int attach_classic(const struct bpf_program *p, long cookie, struct bpf_link **link)
+{
+	const char *name = strchr(bpf_program__section_name(p), '/') + 1;
+
+	(void)cookie;
+	*link = bpf_program__attach_tracepoint(p, "raw_syscalls", name);
+	return *link ? 0 : -errno;
+}
+
+/* Classic tracepoints are found by their numbers, which tracefs has. */
+static bool has_classic(void)
+{
+	return !access("/sys/kernel/tracing/events/raw_syscalls/sys_exit/id", R_OK) ||
+	       !access("/sys/kernel/debug/tracing/events/raw_syscalls/sys_exit/id", R_OK);
+}
+
+/*
+ * From 7.1 on the kernel may preempt programs of these tracepoints, and leaves out who comes to the same program
+ * on that CPU meanwhile. Classic ones it does not preempt (bpf/sys.bpf.h). The change is known by a function
+ * that came with it. Before objects are opened: libbpf keeps pointers to its handlers.
+ */
+static void choose_classic(struct loader *l)
+{
+	LIBBPF_OPTS(libbpf_prog_handler_opts, opts, .prog_attach_fn = attach_classic);
+
+	if (l->options.no_classic || !l->btf || !has_classic() ||
+	    btf__find_by_name_kind(l->btf, "trace_call_bpf_faultable", BTF_KIND_FUNC) < 0)
+		return;
+	for (size_t i = 0; i < NR_SYSCALL_SECTIONS; i++)
+		l->handlers[i] = libbpf_register_prog_handler(syscall_sections[i],
+							      BPF_PROG_TYPE_TRACEPOINT, 0, &opts);
+	l->options.config.classic_sys = true;
+}
+
 /* Of two programs that give the same, one is wanted. */
 static void choose_alternatives(struct loader *l, struct bpf_object *obj)
 {
@@ -431,10 +473,13 @@ static void name_sections(struct loader *l)
 {
 	for (size_t i = 0; i < NR_HOOKS; i++) {
 		const struct bpf_program *p = find_program(l, hooks[i].program);
+		bool classic = p && bpf_program__type(p) == BPF_PROG_TYPE_TRACEPOINT;
+		const char *section = p ? bpf_program__section_name(p) : "";
 
 		if (p)
-			snprintf(l->sections[i], sizeof(l->sections[i]), "%s",
-				 bpf_program__section_name(p));
+			snprintf(l->sections[i], sizeof(l->sections[i]), "%s%s",
+				 classic ? "tp/raw_syscalls" : "",
+				 classic ? strchr(section, '/') : section);
 	}
 }
 
@@ -481,6 +526,7 @@ int loader_open(struct loader **out, const struct loader_options *o)
 	l->btf = btf__load_vmlinux_btf();
 	if (libbpf_get_error(l->btf))
 		l->btf = NULL;
+	choose_classic(l);
 	name_hooks(l);
 	leave_out_lacking(l);
 	for (size_t i = 0; i < NR_OBJECTS; i++) {
@@ -769,6 +815,9 @@ void loader_close(struct loader *l)
 		munmap(l->state, sizeof(*l->state));
 	for (size_t i = 0; i < NR_OBJECTS; i++)
 		bpf_object__close(l->objects[i]);
+	for (size_t i = 0; i < NR_SYSCALL_SECTIONS; i++)
+		if (l->handlers[i] > 0)
+			libbpf_unregister_prog_handler(l->handlers[i]);
 	btf__free(l->btf);
 	free(l->logs);
 	free(l);

@@ -18,6 +18,7 @@ struct loader_options {
 	char cgroup_controller[32]; /* of config.cgroup_hierarchy, when that is one of v1 */
 	bool trace_enter; /* attach sys_enter, too */
 	bool ask_verifier; /* fill coverage.verified, and let the verifier say why it refuses a program */
+	bool no_classic; /* programs of sys_enter and sys_exit stay what their sections say */
 	__u32 ring_bytes; /* a power of two */
 };
 

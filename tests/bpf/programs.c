@@ -90,6 +90,7 @@ struct loader_options programs_options(void)
 	struct loader_options o = {
 		.ring_bytes = 8 << 20,
 		.trace_enter = true,
+		.no_classic = true, /* we have handlers of our own */
 		.config = {.wakeup_bytes = 8 << 20,
 			   .stream_bytes = 8 << 20,
 			   .adopt_new = 1,

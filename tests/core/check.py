@@ -29,7 +29,7 @@ def declared_arguments():
         with open(os.path.join(TOP, "bpf", name)) as f:
             text = f.read()
         for program, arguments in re.findall(
-                r'^SEC\("(?:tp_btf|fexit|kprobe)/\w+"\)\nint BPF_(?:PROG|KPROBE)\((\w+)((?:,[^,)]*)*)\)', text, re.M):
+                r'^SEC\("(?:tp_btf|fexit|kprobe)/\w+"\)\nint (?:BPF_PROG|BPF_KPROBE|SYS_EXIT)\((\w+)((?:,[^,)]*)*)\)', text, re.M):
             types = [one_type(a) for a in arguments.split(",")[1:]]
             if types and re.search(r'SEC\("fexit/\w+"\)\nint BPF_PROG\(%s\b' % program, text):
                 types.pop()	# what the function returned

@@ -353,7 +353,7 @@ static void put_btf_in_place(const char *path)
 
 int main(int argc, char **argv)
 {
-	struct loader_options lo = {.ring_bytes = 1 << 16, .trace_enter = true};
+	struct loader_options lo = {.ring_bytes = 1 << 16, .trace_enter = true, .no_classic = true};
 	const struct coverage *c;
 	struct loader *l = NULL;
 	unsigned int rows = 0;
