@@ -318,7 +318,8 @@ __inline_always void member_put(__u32 tgid, __u64 start, __u64 cgroup, __u32 fla
 
 /*
  * Wake-ups cost more than all else together: the reader polls on a timer, and is woken early only
- * when the ring fills up while it sleeps, or when @urgent (rare events that it must act on).
+ * when the ring fills up while it sleeps, or when @urgent (rare events that it must act on). When
+ * nothing happens it polls less often, and the first record wakes it.
  */
 __inline_always __u64 ev_wakeup(bool urgent)
 {
@@ -326,7 +327,9 @@ __inline_always __u64 ev_wakeup(bool urgent)
 
 	if (urgent)
 		return BPF_RB_FORCE_WAKEUP;
-	if (!st || st->awake || bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) <= cfg.wakeup_bytes)
+	if (!st || st->awake)
+		return BPF_RB_NO_WAKEUP;
+	if (!st->eager && bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) <= cfg.wakeup_bytes)
 		return BPF_RB_NO_WAKEUP;
 	st->awake = 1;
 	return BPF_RB_FORCE_WAKEUP;

@@ -62,6 +62,7 @@ struct ev_state {
 	__u64 generation;
 	__u64 scanned; /* the processes that were there before are known */
 	__u64 awake; /* the reader is at work, or has been woken: user space clears it before it waits */
+	__u64 eager; /* the reader waits long, for the first record: nothing has happened for a while */
 };
 
 #endif

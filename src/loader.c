@@ -869,8 +869,9 @@ int loader_mark(const struct loader *l, __u64 cgroup, __u32 flags, __u64 created
 	return err;
 }
 
-void loader_sleeps(const struct loader *l)
+void loader_sleeps(const struct loader *l, bool eager)
 {
+	l->state->eager = eager;
 	__atomic_store_n(&l->state->awake, 0, __ATOMIC_SEQ_CST);
 }
 

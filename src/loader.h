@@ -40,8 +40,8 @@ void loader_count_missed(struct loader *l);
 /* Rows of hooks.def with what became of them. */
 const struct coverage *loader_coverage(const struct loader *l, unsigned int *nr);
 
-/* The reader goes to sleep: a ring that fills up wakes it. After loader_attach(). */
-void loader_sleeps(const struct loader *l);
+/* The reader goes to sleep: a ring that fills up wakes it; when @eager, the next record. After loader_attach(). */
+void loader_sleeps(const struct loader *l, bool eager);
 
 /* The map called @name, or -ENOENT. */
 int loader_map(const struct loader *l, const char *name);

@@ -21,9 +21,12 @@
 #include "report/report.h"
 #include "sinks.h"
 
-#define POLL_MS	 100
-#define ARGS_MAX 8192 /* bytes of an argument vector, as in bpf/process.bpf.c */
-#define SWEEP_NS 1000000000ULL
+#define POLL_MS 100
+/* When nothing came for so many turns, the wait is longer, and the first record ends it. */
+#define QUIET_TURNS 10
+#define QUIET_MS    500
+#define ARGS_MAX    8192 /* bytes of an argument vector, as in bpf/process.bpf.c */
+#define SWEEP_NS    1000000000ULL
 #define UNDECIDED_NS                                                                               \
 	(30 *                                                                                      \
 	 1000000000ULL) /* a new cgroup in which nothing container-like ran for so long is none */
@@ -560,13 +563,25 @@ static void note_lost_ends(struct recorder *r)
 	r->ends_lost = lost;
 }
 
+/* No longer than the recording is to last; milliseconds. */
+static int wait_ms(const struct recorder *r, int ms)
+{
+	__u64 now = clock_ns(CLOCK_BOOTTIME), end = r->session.begin_boot + r->options->duration;
+
+	if (!r->options->duration || now + (__u64)ms * 1000000 <= end)
+		return ms;
+	return now < end ? (int)((end - now) / 1000000) + 1 : 0;
+}
+
 bool recorder_turn(struct recorder *r)
 {
+	bool quiet = r->quiet_turns >= QUIET_TURNS;
 	__u64 now;
-	int n = source_poll(r->source, POLL_MS);
+	int n = source_poll(r->source, wait_ms(r, quiet ? QUIET_MS : POLL_MS), quiet);
 
 	if (n < 0)
 		log_debug("ring: %s", strerror(-n));
+	r->quiet_turns = n ? 0 : r->quiet_turns + 1;
 	now = clock_ns(CLOCK_BOOTTIME);
 	if (now >= r->next_sweep) {
 		r->next_sweep = now + SWEEP_NS;
@@ -706,7 +721,7 @@ int recorder_finish(struct recorder *r, const char *why)
 	 * Connections that are still open, while the programs are attached: one that ends between the
 	 * two would be told by neither. What waits in the ring came before.
 	 */
-	source_poll(r->source, 0);
+	source_poll(r->source, 0, false);
 	source_iterate(r->source, "tcp_still_open");
 	loader_detach(r->loader);
 	drained = source_drain(r->source);

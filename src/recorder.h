@@ -20,6 +20,7 @@ struct recorder {
 	__u64 ends_lost; /* records of processes' and cgroups' ends, as of the last sweep */
 	bool scanned; /* what runs already is in the table: from here on cgroups come by their creation */
 	bool interrupted; /* by SIGINT */
+	unsigned int quiet_turns; /* in which no record came */
 	bool own_output; /* stdout carries data */
 };
 

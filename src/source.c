@@ -123,13 +123,13 @@ void source_close(struct source *s)
 	free(s);
 }
 
-int source_poll(struct source *s, int ms)
+int source_poll(struct source *s, int ms, bool eager)
 {
 	struct pollfd pfd = {.fd = ring_buffer__epoll_fd(s->ring), .events = POLLIN};
 
 	/* most records come without a wake-up: look whether the wait was ended or not */
 	if (ms && !s->more) {
-		loader_sleeps(s->loader);
+		loader_sleeps(s->loader, eager);
 		poll(&pfd, 1, ms);
 	}
 	return consume(s);

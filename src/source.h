@@ -12,10 +12,10 @@ int source_open(struct source **out, const struct loader *l, struct pipeline *p)
 void source_close(struct source *s);
 
 /*
- * Takes what waits in the ring, waiting up to @ms milliseconds (a signal ends the wait), and
- * gives it to the pipeline. The number of records, or -errno.
+ * Takes what waits in the ring, waiting up to @ms milliseconds (a signal ends the wait; when @eager, so
+ * does a record), and gives it to the pipeline. The number of records, or -errno.
  */
-int source_poll(struct source *s, int ms);
+int source_poll(struct source *s, int ms, bool eager);
 /* Counters of processes that have ended: final, so they are taken and removed. 0 or -errno. */
 int source_sweep(struct source *s);
 /* Everything that is left: the ring, then all counters. After loader_detach(). */

@@ -459,8 +459,7 @@ static int list_one(struct visit *v, const char *id)
 	}
 	if (ok) {
 		finish(v->rt, &info, NULL, v->at->owner);
-		if (info.init_pid)
-			err = v->list_fn(&info, v->list_arg);
+		err = v->list_fn(&info, v->list_arg);
 	}
 	container_info_free(&info);
 	return err;

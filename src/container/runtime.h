@@ -99,7 +99,7 @@ int runtime_creator(const struct runtime_paths *p, const char *cgroup_path, pid_
 		    struct container_info *out);
 
 /*
- * Call @fn for every container known to the state files whose init process is alive. What @info
+ * Call @fn for every container known to the state files; its init_pid is 0 when its first process is gone. What @info
  * points to lasts for the call; @fn may take it and leave zeroes. A non-zero return of @fn ends the
  * walk and is returned. Returns 0 or -ENOMEM otherwise.
  */

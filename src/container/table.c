@@ -657,7 +657,8 @@ struct scan {
 	struct container_table *t;
 	char *mount;
 	__u64 now;
-	struct container_info *known; /* running containers, from the runtimes' records */
+	struct container_info *
+		known; /* containers, from the runtimes' records; those that run have an init_pid */
 	size_t nr_known;
 };
 
@@ -681,7 +682,7 @@ static int remember(struct container_info *info, void *arg)
 static struct container_info *record_of(struct scan *s, const char *path)
 {
 	for (size_t i = 0; i < s->nr_known; i++)
-		for (size_t j = 0; j < s->known[i].nr_cgroups; j++)
+		for (size_t j = 0; s->known[i].init_pid && j < s->known[i].nr_cgroups; j++)
 			if (!strcmp(s->known[i].cgroups[j], path))
 				return &s->known[i];
 	return NULL;
@@ -703,9 +704,21 @@ static struct container *by_state(struct scan *s, struct node *n)
 	return c;
 }
 
+/* Might anybody's records know more of it? All have been listed, but those of users who are not logged in. */
+static bool may_be_known(const struct scan *s, const struct container *c)
+{
+	if (cgroup_path_owner(c->cgroup_path, strlen(c->cgroup_path)) > 0 ||
+	    delegated_to(s->t, c->cgroup_path) > 0)
+		return true;
+	for (size_t i = 0; i < s->nr_known; i++)
+		if (s->known[i].id && !strcmp(s->known[i].id, c->id))
+			return true;
+	return false;
+}
+
 /*
  * What is known of one that its path names: mostly it was found with all that run. What was not, has
- * no first process in the records; the processes have been asked for places already.
+ * no first process in the records, or is in none: to ask every place again for each of 2,000 takes a second.
  */
 static void learn_running(struct scan *s, struct container *c)
 {
@@ -713,7 +726,7 @@ static void learn_running(struct scan *s, struct container *c)
 
 	if (record && !strcmp(record->id, c->id))
 		take_record(c, record);
-	else
+	else if (record || may_be_known(s, c))
 		learn(s->t, c, 0, false);
 }
 

@@ -877,7 +877,7 @@ static void test_lists_are_bounded(void **state)
 }
 
 struct listed {
-	int n, stop_at;
+	int n, ended, stop_at;
 	char ids[8][129];
 };
 
@@ -885,6 +885,10 @@ static int note(struct container_info *info, void *arg)
 {
 	struct listed *l = arg;
 
+	if (!info->init_pid) {
+		l->ended++;
+		return 0;
+	}
 	assert_true(l->n < 8);
 	strcpy(l->ids[l->n++], info->id);
 	return l->n == l->stop_at ? -E2BIG : 0;
@@ -920,6 +924,7 @@ static void test_list(void **state)
 	assert_string_equal(l.ids[2], "web");
 	assert_string_equal(l.ids[3], "deb");
 	assert_string_equal(l.ids[4], "mine");
+	assert_int_equal(l.ended, 3); /* dead, reused, off */
 	l = (struct listed){.stop_at = 2};
 	assert_int_equal(runtime_list(&h->paths, note, &l), -E2BIG);
 	assert_int_equal(l.n, 2);
@@ -933,6 +938,8 @@ static int count(struct container_info *info, void *arg)
 {
 	struct counted *c = arg;
 
+	if (!info->init_pid)
+		return 0;
 	if (!strncmp(info->id, "many-", 5))
 		c->users++;
 	else
