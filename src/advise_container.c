@@ -212,7 +212,8 @@ static void compose_volumes(FILE *out, const struct whole *w)
 		any = true;
 		volume_name(name, sizeof(name), w, &w->places->v[i]);
 		advice_yaml(out, name);
-		fprintf(out, ": {}\n");
+		/* one that was there is not the project's: Compose would make another, empty one */
+		fprintf(out, ": {%s}\n", w->places->v[i].configured ? "external: true" : "");
 	}
 }
 

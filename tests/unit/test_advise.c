@@ -465,6 +465,26 @@ static void docker_command(void **state)
 	assert_non_null(strstr(text, "$'x\\'y'"));
 }
 
+static void compose_file(void **state)
+{
+	const char *text;
+
+	(void)state;
+	add(HEAD FILES);
+	text = text_of(advice_compose);
+	assert_non_null(strstr(text, "services:\n  we-b:\n"));
+	assert_non_null(strstr(text, "    user: \"7:8\"\n"));
+	assert_non_null(strstr(
+		text, "      - type: volume\n        source: \"v1\"\n        target: \"/data\"\n"
+		      "        read_only: false\n"));
+	assert_non_null(strstr(
+		text, "      - type: bind\n        source: \"/h\"\n        target: \"/conf\"\n"
+		      "        read_only: true\n"));
+	assert_non_null(strstr(text, "    ports:\n      - \"80:80\"\n"));
+	assert_non_null(strstr(text, "  \"v1\": {external: true}\n"));
+	assert_non_null(strstr(text, "  \"we-b-var-lib\": {}\n"));
+}
+
 static void kubernetes_policy(void **state)
 {
 	const char *text;
@@ -517,6 +537,7 @@ int main(void)
 		TEST(calls_that_always_failed_are_kept),
 		TEST(the_weakest_capability),
 		TEST(docker_command),
+		TEST(compose_file),
 		TEST(kubernetes_policy),
 		TEST(strings_are_escaped),
 	};

@@ -322,6 +322,41 @@ static void unknown_bits(void **state)
 	assert_true(both > 100);
 }
 
+/* Calls that are really made, each in a child: what came back, or what killed it. */
+static void calls_are_made(void **state)
+{
+	cJSON *profile =
+		parse("{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"syscalls\":["
+		      "{\"names\":[\"keyctl\"],\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":38},"
+		      "{\"names\":[\"getppid\"],\"action\":\"SCMP_ACT_KILL_PROCESS\"},"
+		      "{\"names\":[\"getpid\"],\"action\":\"SCMP_ACT_ALLOW\"}]}");
+	static const struct {
+		const char *name;
+		int signal;
+		long result;
+	} rows[] = {
+		{"ptrace", 0, -EPERM},	{"getppid", SIGSYS, 0}, {"keyctl", 0, -ENOSYS},
+		{"getppid", SIGSYS, 0}, {"bpf", 0, -EPERM},
+	};
+	struct probe p[5] = {0}, allowed = {0};
+
+	(void)state;
+	for (size_t i = 0; i < 5; i++)
+		p[i].call.nr = (__u32)syscall_number(EV_ABI_NATIVE, rows[i].name);
+	assert_int_equal(probe_calls(profile, p, 5), 0);
+	for (size_t i = 0; i < 5; i++) {
+		assert_true(p[i].done);
+		assert_int_equal(p[i].signal, rows[i].signal);
+		assert_int_equal(p[i].result, rows[i].result);
+	}
+	allowed.call.nr = (__u32)syscall_number(EV_ABI_NATIVE, "getpid");
+	assert_int_equal(probe_calls(profile, &allowed, 1), 0);
+	assert_true(allowed.result > 0);
+	assert_int_equal(probe_calls(profile, p, 0), 0);
+	assert_true(probe_has_abi(EV_ABI_NATIVE));
+	cJSON_Delete(profile);
+}
+
 /* ---- by hand, from the runtime-spec ---- */
 
 #define NATIVE (oci_arch_name(EV_ABI_NATIVE))
@@ -445,7 +480,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_kernel_agrees),	cmocka_unit_test(unknown_bits),
 		cmocka_unit_test(by_the_specification), cmocka_unit_test(one_call_less),
-		cmocka_unit_test(dockers_conditions),
+		cmocka_unit_test(dockers_conditions),	cmocka_unit_test(calls_are_made),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
