@@ -101,6 +101,15 @@ static cJSON *profile_read(const char *path)
 	return NULL;
 }
 
+/* What Docker makes of @profile, which is deleted. */
+static cJSON *decided(const cJSON *profile, const cJSON *caps)
+{
+	cJSON *plain = profile ? oci_profile_of_docker(profile, caps) : NULL;
+
+	cJSON_Delete((cJSON *)profile);
+	return plain;
+}
+
 /* The caller deletes what it finds in @r->v, whatever is returned. */
 static int take_advice(struct request *r, const cJSON *reports)
 {
@@ -125,6 +134,9 @@ static int take_advice(struct request *r, const cJSON *reports)
 		r->v.caps =
 			cJSON_DetachItemFromObject(cJSON_GetObjectItem(caps, "oci"), "bounding");
 		cJSON_Delete(caps);
+		if (r->o.profile &&
+		    !r->o.bundle) /* Docker decides its conditions; runc and crun know of none */
+			r->v.profile = decided(r->v.profile, r->v.caps);
 		if (!r->v.profile || !r->v.caps || !r->v.base)
 			err = -ENOMEM;
 	}

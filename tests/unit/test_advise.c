@@ -250,6 +250,34 @@ static void what_a_report_admits(void **state)
 	}
 }
 
+static void entries_are_explained(void **state)
+{
+	const char *text;
+
+	(void)state;
+	add(HEAD
+	    "\"syscalls\":{\"calls\":[{\"name\":\"ptrace\",\"count\":2,\"filtered\":2}]},"
+	    "\"processes\":{\"tree\":[{\"comm\":\"gdb\",\"syscalls\":{\"calls\":[{\"name\":\"ptrace\"}]}}]}}");
+	add(HEAD
+	    "\"syscalls\":{\"calls\":[{\"name\":\"ptrace\",\"count\":5,\"filtered\":5},"
+	    "{\"name\":\"keyctl\",\"count\":3,\"denied\":3,\"filtered\":3}]},"
+	    "\"setup\":{\"syscalls\":{\"calls\":[{\"name\":\"acct\",\"count\":1,\"filtered\":1}]}}}");
+	text = text_of(advice_seccomp_explain);
+	assert_non_null(strstr(
+		text,
+		"\nptrace                   recorded 7 times, in 2 of 2 reports, first by gdb\n"));
+	assert_non_null(strstr(
+		text,
+		"\nacct                     recorded 1 times, in 1 of 2 reports, by the runtime before the entry point\n"));
+	assert_non_null(
+		strstr(text, "\nkeyctl                   left out: a filter denied it, 3 times\n"));
+	assert_non_null(strstr(text, "\nexit_group               always in: "));
+	assert_non_null(strstr(text, "makes it after the filter is loaded\n"));
+	/* of Docker's default, what is not here */
+	assert_non_null(strstr(strstr(text, "\nDocker's default allows "), " socket "));
+	assert_null(strstr(strstr(text, "\nDocker's default allows "), " ptrace "));
+}
+
 static void needed_capabilities(void **state)
 {
 	(void)state;
@@ -528,6 +556,7 @@ int main(void)
 		TEST(each_doubt_is_a_line),
 		TEST(io_uring_is_warned_of),
 		TEST(what_a_report_admits),
+		TEST(entries_are_explained),
 		TEST(refused_perhaps_by_a_filter),
 		TEST(needed_capabilities),
 		TEST(hostile_reports),
