@@ -198,6 +198,11 @@ static void print_negative(const cJSON *gate)
 	printf("    socket families: %g refused, %g allowed\n", value(o, "refused"),
 	       value(o, "allowed"));
 	cJSON_ArrayForEach(w, json_at(o, "wrong")) printf("    wrong: %s\n", w->valuestring);
+	o = json_at(gate, "capabilities");
+	printf("    dropped capabilities: %d missed as they should be, %d not tried\n",
+	       cJSON_GetArraySize(json_at(o, "refused")),
+	       cJSON_GetArraySize(json_at(o, "untried")));
+	cJSON_ArrayForEach(w, json_at(o, "wrong")) printf("    wrong: %s\n", w->valuestring);
 	cJSON_ArrayForEach(o, json_at(gate, "canaries"))
 	{
 		if (cJSON_IsTrue(json_at(o, "allowed")))

@@ -128,7 +128,8 @@ static const char *kept_because(const struct verify *v, const struct advice *a, 
 	struct base_reason always;
 
 	/* the profile of no report has no calls of other ABIs than the native one */
-	if (oci_profile_allows(v->base, name) || base_set_has(&no_runtime, name, &always))
+	if (oci_profile_allows(v->base, name) || base_set_has(&no_runtime, name, &always) ||
+	    (e.setup && e.setup == e.count))
 		return "the runtime's, or always in";
 	return why || !advice_in_vain(&e) ? why : "every call of it failed";
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include "capability_probe.h"
 #include "json_at.h"
 #include "log.h"
 #include "../src/names.h" /* not include/names.h, which the search path has first */
@@ -138,6 +139,54 @@ static int try_families(const struct verify *v, cJSON *out)
 	return try_calls(v, probes, AF_MAX, cJSON_AddObjectToObject(out, "families"));
 }
 
+/* ---- capabilities ---- */
+
+#define CAPS 64
+
+static bool is_kept(const cJSON *caps, const char *name)
+{
+	const cJSON *c;
+
+	cJSON_ArrayForEach(c, caps)
+	{
+		if (cJSON_IsString(c) && !strcmp(c->valuestring, name))
+			return true;
+	}
+	return false;
+}
+
+/* What a dropped capability is needed for is refused. */
+static int try_capabilities(const struct verify *v, cJSON *out)
+{
+	cJSON *o = cJSON_AddObjectToObject(out, "capabilities");
+	cJSON *lists[] = {[CAP_UNTRIED] = cJSON_AddArrayToObject(o, "untried"),
+			  [CAP_REFUSED] = cJSON_AddArrayToObject(o, "refused"),
+			  [CAP_WENT_THROUGH] = cJSON_AddArrayToObject(o, "wrong")};
+	enum capability_answer answer;
+	const char *name, *what;
+	char text[120];
+	__u64 keep = 0;
+
+	for (unsigned int i = 0; i < CAPS; i++)
+		if ((name = name_capability(i)) && is_kept(v->caps, name))
+			keep |= 1ull << i;
+	for (unsigned int i = 0; i < CAPS; i++) {
+		int err;
+
+		name = name_capability(i);
+		if (!name || keep >> i & 1)
+			continue;
+		err = capability_probe(keep, i, &answer, &what);
+		if (err) {
+			log_error("cannot try capabilities: %s", strerror(-err));
+			return err;
+		}
+		snprintf(text, sizeof(text), "%s%s%s", name, what ? ": " : "", what ? what : "");
+		cJSON_AddItemToArray(lists[answer], cJSON_CreateString(text));
+	}
+	return !cJSON_GetArraySize(lists[CAP_WENT_THROUGH]);
+}
+
 /* ---- canaries ---- */
 
 static bool has_call(const cJSON *calls, const char *key, const char *name, int family)
@@ -212,6 +261,10 @@ int verify_negative(const struct verify *v, cJSON *out)
 	}
 	if (ok >= 0) {
 		one = try_families(v, o);
+		ok = one < 0 ? one : ok && one;
+	}
+	if (ok >= 0) {
+		one = try_capabilities(v, o);
 		ok = one < 0 ? one : ok && one;
 	}
 	if (ok >= 0)
