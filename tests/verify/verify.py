@@ -15,7 +15,8 @@ import subprocess
 import sys
 import tempfile
 
-from workloads import QUICK, SOURCES, WORKLOADS
+import truth
+from workloads import QUICK, QUICK_TRUTH, SOURCES, WORKLOADS
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 EBPFMON = os.environ.get("EBPFMON", "./ebpfmon")
@@ -120,12 +121,19 @@ def verify(name, work, options):
                           env=dict(os.environ, **({"VERIFY_TIMEOUT": "8"} if options.ablate else {})))
     if done.returncode not in (0, 3, 4):
         raise RuntimeError("recommend --verify ended with %d: %s" % (done.returncode, done.stderr.decode()))
-    return json.loads(done.stdout)
+    findings = json.loads(done.stdout)
+    if shutil.which("strace") and (not options.quick or name in QUICK_TRUTH):
+        trace, report = work + "/trace", work + "/traced.json"
+        record(truth.traced(trace, command(where)), cid, report)
+        findings["truth"] = truth.differences(RUNTIME, report, trace)
+        findings["passed"] = bool(findings.get("passed")) and not any(findings["truth"].values())
+    return findings
 
 
 def row(name, d):
     """Of the table."""
     word = lambda gate: "passed" if d.get(gate, {}).get("passed") else "FAILED" if gate in d else "-"
+    same = "-" if "truth" not in d else "the same" if not any(d["truth"].values()) else "NOT the same"
     caps = d["profile"]["capabilities"]
     score, lost, precision = "-", "-", "-"
     if "minimality" in d:
@@ -133,8 +141,8 @@ def row(name, d):
         score = "%d of %d" % (m["needed"], m["scored"])
         lost = " ".join(e["name"] for e in m["entries"] if e["class"] == "NONE") or "none"
         precision = "%d of %d" % (sum(c["class"] != "NONE" for c in m["capabilities"]), len(caps))
-    return "| %s | %s | %s | %d | %.0f%% | %s | %s | %s | %s |" % (
-        name, word("replay"), word("negative"), d["profile"]["entries"], 100 * d["profile"]["blocked"],
+    return "| %s | %s | %s | %s | %d | %.0f%% | %s | %s | %s | %s |" % (
+        name, word("replay"), word("negative"), same, d["profile"]["entries"], 100 * d["profile"]["blocked"],
         " ".join(c[4:] for c in caps) or "none", precision, score, lost)
 
 
@@ -149,8 +157,8 @@ def main():
     options = p.parse_args()
     count = {"passed": 0, "failed": 0, "skipped": 0}
     table = open(options.table, "w")
-    print("| workload | A | B | entries | refused | capabilities | needed | entries needed | not needed in these runs |\n"
-          "|---|---|---|---|---|---|---|---|---|", file=table, flush=True)
+    print("| workload | A | B | strace | entries | refused | capabilities | needed | entries needed | not needed in these runs |\n"
+          "|---|---|---|---|---|---|---|---|---|---|", file=table, flush=True)
     for name in WORKLOADS:
         if not re.search(options.k, name) or (options.quick and name not in QUICK):
             continue
