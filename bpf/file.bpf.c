@@ -548,6 +548,15 @@ static __always_inline __u32 second_path(const struct change *c, struct ev_ref *
 
 #define ERR(ret) ((ret) < 0 ? -(ret) : 0)
 
+/* mknod(2)'s device number as the kernel has it (include/linux/kdev_t.h); 0: not of a device. */
+static __always_inline __u32 node_device(__u32 mode, __u32 dev)
+{
+	mode &= S_IFMT;
+	if (mode != S_IFBLK && mode != S_IFCHR)
+		return 0;
+	return (dev >> 8 & 0xfff) << 20 | (dev >> 12 & 0xfff00) | (dev & 0xff);
+}
+
 SEC("tp_btf/sys_exit")
 int SYS_EXIT(file_create, struct pt_regs *regs, long ret)
 {
@@ -558,6 +567,7 @@ int SYS_EXIT(file_create, struct pt_regs *regs, long ret)
 	e = change_begin(&c, regs, EV_file_create, sizeof(*e));
 	if (e) {
 		e->kind = c.rest[0] & S_IFMT ? mode_kind(c.rest[0]) : FILEKIND_REGULAR;
+		e->node = node_device(c.rest[0], c.rest[1]);
 		e->mode = c.rest[0] & 07777 & ~BPF_CORE_READ(task, fs, umask);
 		e->err = ERR(ret);
 		file_fill(&c, 0);
@@ -997,11 +1007,15 @@ int BPF_PROG(file_uring_submit, struct io_kiocb *req)
 	return uring_submitted(req);
 }
 
-/* Its name before 6.2. */
+/* Its name before 6.2. Before 6.0 the request was not the first argument, and the names are done without. */
 SEC("tp_btf/io_uring_submit_sqe")
-int BPF_PROG(file_uring_submit_sqe, struct io_kiocb *req)
+int file_uring_submit_sqe(__u64 *ctx)
 {
-	return bpf_core_field_exists(req->cqe) ? uring_submitted(req) : 0;
+	struct io_kiocb *req = (struct io_kiocb *)ctx[0];
+
+	if (!bpf_core_field_exists(req->cqe) || LINUX_KERNEL_VERSION < KERNEL(6, 0))
+		return 0;
+	return uring_submitted(req);
 }
 
 /* Where the errno is in the record. */

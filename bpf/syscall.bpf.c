@@ -654,33 +654,32 @@ static __always_inline void uring_count(__u32 op, bool silent)
 		ev_submit_fixed(&e, EV_syscall_io_uring, false);
 }
 
+static __always_inline void uring_count_request(struct io_kiocb *req)
+{
+	uring_count(BPF_CORE_READ(req, opcode), BPF_CORE_READ(req, flags) & REQ_F_CQE_SKIP);
+}
+
 SEC("tp_btf/io_uring_submit_req")
 int BPF_PROG(syscall_uring, struct io_kiocb *req)
 {
-	uring_count(BPF_CORE_READ(req, opcode), BPF_CORE_READ(req, flags) & REQ_F_CQE_SKIP);
+	uring_count_request(req);
 	return 0;
 }
 
 /* What submit_req was called before 6.2, with other arguments in every few versions. */
-extern int LINUX_KERNEL_VERSION __kconfig;
-#define KERNEL(major, minor) ((major) << 16 | (minor) << 8)
-
 SEC("raw_tp/io_uring_submit_sqe")
 int syscall_uring_sqe(__u64 *ctx)
 {
 	struct io_kiocb *req = NULL;
-	__u32 op;
+	__u64 first = ctx[0], second = ctx[1]; /* read here: the verifier wants constant offsets */
 
-	if (LINUX_KERNEL_VERSION < KERNEL(5, 14) && !bpf_core_field_exists(req->poll_refs)) {
-		op = ctx[1]; /* ring, opcode, … */
-		uring_count(op & 0xff, false); /* there is nothing silent yet */
-		return 0;
-	}
-	if (LINUX_KERNEL_VERSION < KERNEL(6, 0)) /* ring, request, [user_data,] opcode, … */
-		req = (struct io_kiocb *)ctx[1];
+	barrier_var(first);
+	barrier_var(second);
+	if (LINUX_KERNEL_VERSION < KERNEL(5, 14) && !bpf_core_field_exists(req->poll_refs))
+		uring_count(second & 0xff, false); /* ring, opcode, …; nothing is silent yet */
+	else if (LINUX_KERNEL_VERSION < KERNEL(6, 0)) /* ring, request, [user_data,] opcode, … */
+		uring_count_request((struct io_kiocb *)second);
 	else /* request, … */
-		req = (struct io_kiocb *)ctx[0];
-	op = BPF_CORE_READ(req, opcode);
-	uring_count(op & 0xff, BPF_CORE_READ(req, flags) & REQ_F_CQE_SKIP);
+		uring_count_request((struct io_kiocb *)first);
 	return 0;
 }

@@ -61,6 +61,10 @@ static const volatile __u8 uring_dirs[64] = {
 
 _Static_assert(URING_OPS <= 64, "uring_dirs has a place for each");
 
+/* io_uring_submit_sqe has had other arguments in every few versions. */
+extern int LINUX_KERNEL_VERSION __kconfig;
+#define KERNEL(major, minor) ((major) << 16 | (minor) << 8)
+
 #define REQ_F_CQE_SKIP                                                                             \
 	(1 << 6) /* IOSQE_CQE_SKIP_SUCCESS: the flags of a request begin with those */
 #define SPLICE_F_FD_FIXED (1u << 31) /* SPLICE_F_FD_IN_FIXED */

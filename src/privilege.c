@@ -127,6 +127,7 @@ static const char *const calls[] = {
 	"getrandom",
 	"gettid",
 	"ioctl",
+	"linkat",
 	"lseek",
 	"lstat",
 	"madvise",

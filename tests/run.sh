@@ -215,6 +215,7 @@ suite_portable_vm() {
 vm_all='6.12 6.1 6.1/v1 6.1/hybrid 5.10 7.3 6.1/arm64 5.10/arm64 6.12/arm64 7.3/arm64 5.10-rt 6.1-rt 6.16 6.18 7.2'
 vm_ci='6.1 6.12 5.10 6.1/v1 6.1/hybrid 7.3'
 vm_events='runc/(process|syscall|file|ipc|tcp|capability)|refused.(program|field|offline)'
+vm_own='attacks.(host_disk|release_agent|binfmt)|faults.clock_back' # what changes the machine
 vm_arm64='runc/(process|syscall|file|ipc|tcp)|refused.(program|field|offline)' # without fexit: no capability.checks
 vm_hooks='runc/(process|capability|syscall.(calls|io)|file.(open$|io|inherit|rename|paths)|ipc.(signal|unix$|sysv.shm)|tcp.(talk|exist|still|datagrams))'
 
@@ -222,10 +223,10 @@ vm_hooks='runc/(process|capability|syscall.(calls|io)|file.(open$|io|inherit|ren
 # and another architecture; one of each kind of hook on the rest. The times are in docs/test/vm.md.
 vm_options() {
 	case $1${VM_CI:+/ci} in
-	6.1 | 6.12) echo "--runtime runc,engines -k ^(runc/|engines/|refused)" ;;
+	6.1 | 6.12) echo "--runtime runc,engines -k ^(runc/|engines/|refused|$vm_own)" ;;
 	7.3/ci) ;; # the doctor alone: docs/test/vm.md says why
-	6.1/ci) echo "--runtime runc,engines -k ^($vm_events|engines/)" ;;
-	*/v1* | */hybrid*) echo '--runtime runc,engines -k ^(runc/process|runc/file.open$|engines/)' ;;
+	6.1/ci) echo "--runtime runc,engines -k ^($vm_events|engines/|$vm_own)" ;;
+	*/v1* | */hybrid*) echo '--runtime runc,engines -k ^(runc/process|runc/file.open$|engines/|attacks.release_agent)' ;;
 	6.1/arm64*) echo "--runtime runc -k ^($vm_arm64)" ;;
 	5.10/arm64*) echo '--runtime runc -k ^runc/(process.(fork|credentials)|syscall.calls|ipc.signal|tcp.talk)' ;;
 	5.10 | 7.3 | */ci) echo "--runtime runc -k ^($vm_events)" ;;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Where documents go. A file is written under a temporary name in its own directory, and, when all
- * are written, synced and renamed: there is the whole report under its name, or what was there before. Directories are
- * opened once, at the start, and names of containers are hostile.
+ * Where documents go. A file is written without a name in its own directory and, when all are written, synced and
+ * named: there is the whole report under its name, or what was there before, and nothing is left behind by whoever is
+ * killed meanwhile. Where a file system has no files without names, or they are too many, it has a temporary one.
+ * Directories are opened once, at the start, and names of containers are hostile.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,9 +16,10 @@
 #include "log.h"
 #include "report/report_sink.h"
 
-#define NAME_LEN  180 /* of a report's file name, without what is added to it */
-#define TMP_TRIES 100
-#define SYNC_ALL  16 /* files from which on the whole file system is synced */
+#define NAME_LEN     180 /* of a report's file name, without what is added to it */
+#define TMP_TRIES    100
+#define SYNC_ALL     16 /* files from which on the whole file system is synced */
+#define NAMELESS_MAX 256 /* of 1024 descriptors, which is what a process usually may have open */
 
 static int fail(const struct report_output *o, const char *what, int err)
 {
@@ -31,31 +33,48 @@ static int open_dir(struct report_output *o, const char *path)
 	return o->dirfd < 0 ? -errno : 0;
 }
 
-/* Opens a file that did not exist; *name is its random name. */
-static int open_tmp(const struct report_output *o, char *name, size_t size)
+static void random_name(char *name, size_t size)
 {
 	__u64 seed[2];
-	int fd, tries = 0;
 
+	hash_seed(seed);
+	snprintf(name, size, ".ebpfmon-%016llx.tmp", (unsigned long long)seed[0]);
+}
+
+/* Opens a file without a name, or else one that did not exist, under the random name f->tmp. */
+static int open_tmp(const struct report_output *o, struct report_named *f)
+{
+	int fd = -1, tries = 0;
+
+	f->tmp[0] = 0;
+	if (o->nameless < NAMELESS_MAX)
+		fd = openat(o->dirfd, ".", O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		return fd;
 	do {
-		hash_seed(seed);
-		snprintf(name, size, ".ebpfmon-%016llx.tmp", (unsigned long long)seed[0]);
-		fd = openat(o->dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+		random_name(f->tmp, sizeof(f->tmp));
+		fd = openat(o->dirfd, f->tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
 			    0600);
 	} while (fd < 0 && errno == EEXIST && ++tries < TMP_TRIES);
 	return fd < 0 ? -errno : fd;
 }
 
+static void remove_tmp(const struct report_output *o, struct report_named *f)
+{
+	if (f->tmp[0])
+		unlinkat(o->dirfd, f->tmp, 0);
+}
+
 /* Finds out now, and not after an hour of recording, that nothing can be written there. */
 static int try_writing(struct report_output *o)
 {
-	char name[64];
-	int fd = open_tmp(o, name, sizeof(name));
+	struct report_named f;
+	int fd = open_tmp(o, &f);
 
 	if (fd < 0)
 		return fail(o, "cannot write to", fd);
 	close(fd);
-	unlinkat(o->dirfd, name, 0);
+	remove_tmp(o, &f);
 	return 0;
 }
 
@@ -191,13 +210,14 @@ static char *pick_name(struct report_output *o, const struct container *c)
 	return NULL;
 }
 
-/* Writes it under a random name, and tells the kernel to begin with putting it on the disk. */
+/* Writes it, and tells the kernel to begin with putting it on the disk. */
 static int write_tmp(struct report_output *o, struct report *rep, const struct session *end,
 		     struct report_named *f)
 {
 	struct jw j = {0};
-	int fd = open_tmp(o, f->tmp, sizeof(f->tmp)), err;
+	int fd = open_tmp(o, f), err;
 
+	f->fd = -1;
 	if (fd < 0)
 		return fd;
 	j.fd = fd;
@@ -205,34 +225,62 @@ static int write_tmp(struct report_output *o, struct report *rep, const struct s
 	jw_free(&j);
 	if (!err)
 		sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+	if (!err && !f->tmp[0]) { /* closed, it would be gone */
+		f->fd = fd;
+		o->nameless++;
+		return 0;
+	}
 	if (close(fd) && !err)
 		err = -errno;
 	if (err)
-		unlinkat(o->dirfd, f->tmp, 0);
+		remove_tmp(o, f);
 	return err;
 }
 
 static int sync_file(const struct report_output *o, const struct report_named *f)
 {
-	int fd = openat(o->dirfd, f->tmp, O_WRONLY | O_NOFOLLOW | O_CLOEXEC), err = 0;
+	int fd = f->fd, err = 0;
 
+	if (fd < 0)
+		fd = openat(o->dirfd, f->tmp, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || fsync(fd))
 		err = -errno;
-	if (fd >= 0)
+	if (fd >= 0 && fd != f->fd)
 		close(fd);
 	return err;
 }
 
+/* The file's own name or, as a link replaces nothing, f->tmp, to be renamed. */
+static int link_file(const struct report_output *o, struct report_named *f)
+{
+	const char *name = f->name;
+	char self[32];
+	int tries = 0;
+
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", f->fd);
+	while (linkat(AT_FDCWD, self, o->dirfd, name, AT_SYMLINK_FOLLOW)) {
+		if (errno != EEXIST || ++tries > TMP_TRIES) {
+			f->tmp[0] = 0;
+			return -errno;
+		}
+		random_name(f->tmp, sizeof(f->tmp));
+		name = f->tmp;
+	}
+	return 0;
+}
+
 /* @synced: it is on the disk already. */
-static int name_file(const struct report_output *o, const struct report_named *f, bool synced)
+static int name_file(const struct report_output *o, struct report_named *f, bool synced)
 {
 	int err = synced ? 0 : sync_file(o, f);
 
-	if (!err && renameat(o->dirfd, f->tmp, o->dirfd, f->name))
+	if (!err && f->fd >= 0)
+		err = link_file(o, f);
+	if (!err && f->tmp[0] && renameat(o->dirfd, f->tmp, o->dirfd, f->name))
 		err = -errno;
 	if (!err)
 		return 0;
-	unlinkat(o->dirfd, f->tmp, 0);
+	remove_tmp(o, f);
 	log_error("cannot write %s (%s): %s", f->name, o->shown, strerror(-err));
 	return err;
 }
@@ -302,8 +350,11 @@ int report_output_write(struct report_output *o, struct report *rep, const struc
 
 void report_output_close(struct report_output *o)
 {
-	for (size_t i = 0; i < o->nr_files; i++)
+	for (size_t i = 0; i < o->nr_files; i++) {
 		free(o->files[i].name);
+		if (o->files[i].fd >= 0)
+			close(o->files[i].fd);
+	}
 	free(o->files);
 	free(o->file);
 	free(o->shown);

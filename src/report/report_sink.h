@@ -6,10 +6,11 @@
 #include "report/report_state.h"
 #include "sink.h"
 
-/* A report that is written, and not yet under its name. */
+/* A report that is written, and not yet under its name: a file without any (@fd), or under another (@tmp). */
 struct report_named {
 	char *name;
-	char tmp[64];
+	int fd; /* -1: closed */
+	char tmp[64]; /* "": none */
 };
 
 /* Where documents are written. */
@@ -21,6 +22,7 @@ struct report_output {
 	unsigned int written;
 	struct report_named *files; /* of this run: none of them replaces another */
 	size_t nr_files, cap_files;
+	unsigned int nameless; /* files that are open and have no name */
 };
 
 struct report_sink {

@@ -6,6 +6,7 @@ ATTACK_FILES says how many files (20,000). What is tried against the host is tri
 test started, and stops where it would do harm.
 """
 import collections
+import contextlib
 import json
 import os
 import re
@@ -13,7 +14,7 @@ import socket
 import subprocess
 
 from events import run_phase
-from lib import CONTAINERS, Recording, Skip, check, read_text
+from lib import (CONTAINERS, Recording, Skip, check, make_executable, read_text, v2_root, wait_until)
 
 FILES = int(os.environ.get("ATTACK_FILES", "20000"))
 MEMORY_MAX = 400	# MiB that ebpfmon may take, whatever a container does; docs/test/faults.md
@@ -155,7 +156,134 @@ def escapes(setup):
     check([e.get("error") for e in host] == [error_of(did["root"])], "by /proc/PID/root: %r" % host)
 
 
-CASES = {"files": files, "fork_bomb": fork_bomb, "pids": pids_again, "escapes": escapes}
+def shell_recorded(setup, script, volume):
+    """A shell in a container with the directory @volume at /vol: what it said, its events."""
+    container = CONTAINERS["runc"](
+        setup, ["/bin/sh", "-ec", script],
+        mounts=[{"destination": "/vol", "type": "none", "source": volume, "options": ["rbind", "rw"]}])
+    with Recording(setup, ["-c", container.name]) as recording, container:
+        check(container.wait() == 0, container.errors())
+        check(recording.stop() == 0, recording.said())
+    return container.lines(), run_phase(recording.events())
+
+
+def one_of(events, **want):
+    """The one event that has these values, with __ for a dot."""
+    want = {k.replace("__", "."): v for k, v in want.items()}
+    found = [e for e in events if all(e.get(k) == v for k, v in want.items())]
+    check(len(found) == 1, "%d of %r; of that kind: %r" %
+          (len(found), want, [e for e in events if e["event"] == want["event"]][-5:]))
+    return found[0]
+
+
+def need_vm(why):
+    """What would change the machine is done to one that is thrown away."""
+    if "EBPFMON_VM" not in os.environ:
+        raise Skip("in a virtual machine only: " + why)
+
+
+def host_disk(setup):
+    """A privileged container mounts the disk that the host's root is on, and reads what it likes."""
+    need_vm("it mounts the host's disk")
+    name = setup.name()
+    device = os.stat("/").st_dev
+    number = "%d:%d" % (os.major(device), os.minor(device))
+    fs = [line.split()[2] for line in read_text("/proc/self/mounts").splitlines() if line.split()[1] == "/"][-1]
+    secret = os.path.join("/root", name)
+    with open(secret, "w") as f:
+        f.write("the host's\n")
+    try:
+        said, events = shell_recorded(
+            setup, "mkdir disk; busybox mknod node b %d %d; busybox mount -t %s node disk; cat disk%s" %
+            (os.major(device), os.minor(device), fs, secret), setup.subdir(name))
+    finally:
+        os.unlink(secret)
+    check(said == ["the host's"], "it was not read: %r" % said)
+    one_of(events, event="file.create", file__path="/work/node", file__type="block_device", file__node_device=number,
+           error=None)
+    one_of(events, event="file.mount", file__path="/work/disk", mount__source="node", mount__type=fs, error=None)
+    path = "/work/disk" + secret
+    one_of(events, event="file.open", file__path=path, file__mount__path="/work/disk", file__device=number, file__fs=fs,
+           error=None)
+    read = [e for e in events if e["event"] == "file.io" and e.get("file.path") == path]
+    check(sum(e["file.read_bytes"] for e in read) == len("the host's\n"), "bytes: %r" % read)
+    asked = {e["capability.name"] for e in events if e["event"] == "capability.checks" and e["capability.granted"]}
+    check({"CAP_MKNOD", "CAP_SYS_ADMIN"} <= asked, "capabilities: %r" % asked)
+
+
+def v1_hierarchy():
+    """A controller with a hierarchy of cgroup v1 that is not the one containers are told by: (its name, mount point)."""
+    for line in read_text("/proc/self/mounts").splitlines():
+        _, point, kind, options = line.split()[:4]
+        for controller in ("freezer", "memory", "cpuset"):
+            if kind == "cgroup" and controller in options.split(",") and point != v2_root():
+                return controller, point
+    raise Skip("no hierarchy of cgroup v1")
+
+
+def release_agent(setup):
+    """release_agent of cgroup v1: the kernel executes, as the host's root, what a container wrote there."""
+    need_vm("it has the host's kernel execute something")
+    controller, point = v1_hierarchy()
+    name = setup.name()
+    volume = setup.subdir(name)
+    agent, ran = os.path.join(volume, "agent"), os.path.join(volume, "ran")
+    make_executable(agent, "#!/bin/sh\nid -u >%s\n" % ran)
+    before = read_text(os.path.join(point, "release_agent"))
+    try:
+        _, events = shell_recorded(
+            setup, "mkdir cg; busybox mount -t cgroup -o %s none cg; mkdir cg/%s; echo 1 >cg/%s/notify_on_release; "
+            "echo %s >cg/release_agent; sh -c 'echo 0 >cg/%s/cgroup.procs'" % (controller, name, name, agent, name), volume)
+        wait_until(lambda: read_text(ran) == "0\n", 30, "the kernel to execute the agent")
+    finally:
+        with open(os.path.join(point, "release_agent"), "w") as f:
+            f.write(before or "\n")
+    one_of(events, event="file.mount", file__path="/work/cg", mount__type="cgroup", error=None)
+    opened = one_of(events, event="file.open", file__path="/work/cg/release_agent", error=None)
+    check("O_WRONLY" in opened["file.open_flags"] and opened["file.mount.path"] == "/work/cg", "%r" % opened)
+    written = [e for e in events if e["event"] == "file.io" and e.get("file.path") == "/work/cg/release_agent"]
+    check(sum(e["file.written_bytes"] for e in written) == len(agent) + 1, "written: %r" % written)
+    check([e for e in events if e["event"] == "file.open" and e["file.path"].endswith("/notify_on_release")],
+          "notify_on_release is not there")
+
+
+@contextlib.contextmanager
+def misc_format(name, interpreter):
+    """Files NAME.NAME are executed by an interpreter, by binfmt_misc."""
+    point = "/proc/sys/fs/binfmt_misc"
+    subprocess.run(["modprobe", "-q", "binfmt_misc"], check=False, stderr=subprocess.DEVNULL)
+    if "binfmt_misc" not in read_text("/proc/filesystems"):
+        raise Skip("this kernel has no binfmt_misc")
+    mounted_here = not os.path.exists(point + "/register")
+    if mounted_here:
+        subprocess.run(["mount", "-t", "binfmt_misc", "none", point], check=True)
+    try:
+        with open(point + "/register", "w") as f:
+            f.write(":%s:E::%s::%s:" % (name, name, interpreter))
+        yield
+        with open(os.path.join(point, name), "w") as f:
+            f.write("-1")
+    finally:
+        if mounted_here:
+            subprocess.run(["umount", point], check=True)
+
+
+def binfmt(setup):
+    """A file that the kernel knows an interpreter for only by binfmt_misc: both are told."""
+    name = setup.name()
+    volume = setup.subdir(name)
+    make_executable(os.path.join(volume, "x." + name), "echo by-misc $0 $1; exit 0\n")
+    with misc_format(name, "/bin/sh"):
+        said, events = shell_recorded(setup, "/vol/x.%s word; true" % name, volume)
+    path = "/vol/x." + name
+    check(said == ["by-misc %s word" % path], "it did not run: %r" % said)
+    e = one_of(events, event="process.exec", process__exec__filename=path)
+    check(e["process.exec.interpreter"] == "/bin/sh" and e["process.executable.path"] == "/bin/busybox" and
+          e["process.command_args"] == ["/bin/sh", path, "word"], "%r" % e)
+
+
+CASES = {"files": files, "fork_bomb": fork_bomb, "pids": pids_again, "escapes": escapes, "host_disk": host_disk,
+         "release_agent": release_agent, "binfmt": binfmt}
 
 
 def tests(setup, runtimes):

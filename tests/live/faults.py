@@ -3,6 +3,7 @@
 
 FAULT_EACH=1 refuses every BPF program by itself, not only those of a subsystem together.
 """
+import datetime
 import json
 import os
 import re
@@ -11,9 +12,10 @@ import signal
 import subprocess
 import time
 
-from attacks import MEMORY_MAX, peak
+from attacks import MEMORY_MAX, need_vm, peak
+from events import run_phase
 from refused import doctor, refusing
-from lib import (CONTAINERS, Failure, READY, RUN_TIMEOUT, Recording, Skip, check, parse_events, read_text, say,
+from lib import (CONTAINERS, Docker, Failure, READY, RUN_TIMEOUT, Recording, Skip, check, parse_events, read_text, say,
                  wait_until)
 
 # When a signal comes: while this is made, after ebpfmon is ready or not, so many seconds later, so many times.
@@ -63,6 +65,21 @@ def signals(setup, sig):
         else:
             seen[form] += whole(path, form)
     check(sig == signal.SIGKILL or all(seen.values()), "never was there an output: that proves nothing: %r" % seen)
+
+
+def nothing_left(setup, call, there):
+    """SIGKILL when a report is written and before it has its name: nothing is left behind, what was there stays."""
+    if not shutil.which("strace"):
+        raise Skip("strace is not installed")
+    path = os.path.join(setup.subdir(setup.name()), "r.json")
+    if there:
+        with open(path, "w") as f:
+            f.write("before")
+    done = run_command(setup, path, "json", ["/bin/true"], before=[
+        "strace", "-qq", "-o", "/dev/null", "-e", "trace=" + call, "-e", "inject=%s:signal=SIGKILL:when=1" % call])
+    check(done.returncode == -signal.SIGKILL, "it was not killed: %d: %s" % (done.returncode, done.stderr))
+    left = os.listdir(os.path.dirname(path))
+    check(left == (["r.json"] if there else []) and (not there or read_text(path) == "before"), "left: %r" % left)
 
 
 def whole_lines(path):
@@ -238,7 +255,85 @@ def each_refused(setup):
         refused(setup, [name])
 
 
+def opened(events):
+    """{path below /tmp: the names of the containers whose processes opened it}"""
+    found = {}
+    for e in events:
+        if e["event"] == "file.open" and e.get("file.path", "").startswith("/tmp/"):
+            found.setdefault(e["file.path"][5:], []).append(e.get("container.name"))
+    return found
+
+
+def restart(setup):
+    """dockerd and its containerd end, and come back, while a container runs: it keeps its name, and its events go on, also for
+    who begins to record only then."""
+    daemon, name = Docker(setup, ["--live-restore"], "docker-restarted"), setup.name()
+    try:	# without a client, who would end with the daemon: the container waits for files
+        say(daemon.command("run", "-d", "--name", name, "--network", "none", "--security-opt", "seccomp=unconfined",
+                           "--security-opt", "apparmor=unconfined", "--tmpfs", "/tmp", "ebpfmon-live:1", "/bin/sh", "-c",
+                           "n=0; while :; do [ -e /tmp/go$n ] && { : >/tmp/done$n; n=$((n + 1)); }; sleep 0.05; done"))
+        with Recording(setup, ["-c", name]) as recording:
+            touch(daemon, name, 0)
+            daemon.stop()
+            daemon.start()
+            with Recording(setup, ["-c", name]) as later:
+                touch(daemon, name, 1)
+                check(later.stop() == 0, later.said())
+            check(recording.stop() == 0, recording.said())
+        for r, wanted in ((recording, ("go0", "done0", "go1", "done1")), (later, ("go1", "done1"))):
+            got = opened(run_phase(r.events()))
+            check(all(got.get(f) and set(got[f]) == {name} for f in wanted), "%s: %r" % (r.output, got))
+    finally:
+        subprocess.run(daemon.command("rm", "-f", name), check=False, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL)
+        daemon.close()
+
+
+def touch(daemon, name, number):
+    """By `docker exec`; the container answers with a file of its own."""
+    say(daemon.command("exec", name, "/bin/touch", "/tmp/go%d" % number))
+    wait_until(lambda: subprocess.run(daemon.command("exec", name, "/bin/ls", "/tmp/done%d" % number), check=False,
+                                      stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0,
+               RUN_TIMEOUT, "the container to answer")
+
+
+def seconds(text):
+    """RFC 3339 as seconds; nanoseconds are cut to microseconds."""
+    return datetime.datetime.fromisoformat(text[:26] + "+00:00").timestamp()
+
+
+def clock_back(setup):
+    """The clock is set back by an hour during the recording: times go on as they began, nothing lasts a negative time."""
+    need_vm("it sets the clock")
+    container = CONTAINERS["runc"](setup, ["/bin/sh", "-c", "/bin/sleep 0.2; echo a; read x; /bin/sleep 0.2; exit 0"])
+    report = Recording(setup, ["-c", container.name], form="report")
+    with Recording(setup, ["-c", container.name]) as recording, report:
+        begin = time.time()
+        with container:
+            container.wait_line(0)
+            time.clock_settime(time.CLOCK_REALTIME, time.time() - 3600)
+            try:
+                container.go()
+                check(container.wait() == 0, container.errors())
+                check(recording.stop() == 0 and report.stop() == 0, recording.said() + report.said())
+            finally:
+                time.clock_settime(time.CLOCK_REALTIME, time.time() + 3600)
+        end = time.time()
+    exits = [e for e in recording.events() if e["event"] == "process.exit"]
+    check(len(exits) >= 3 and all(0 <= e["process.duration"] < (end - begin + 60) * 1e9 for e in exits), "%r" % exits)
+    # records of two CPUs may change places, by no more than the ring holds
+    times = [seconds(e["time"]) for e in recording.events() if e.get("phase") == "run"]
+    check(times and all(begin - 60 <= t <= end + 60 for t in times), "times: %r" % times)
+    execs = [e for e in recording.events() if e["event"] == "process.exec" and e.get("phase") == "run"]
+    check([e["time"] for e in execs] == sorted(e["time"] for e in execs), "%r" % [e["time"] for e in execs])
+    with open(report.output, encoding="utf-8") as f:
+        told = json.load(f)["recording"]
+    check(0 <= told["duration"] < (end - begin + 60) * 1e9 and seconds(told["start"]) <= seconds(told["end"]), "%r" % told)
+
+
 CASES = {
+    "clock_back": clock_back,
+    "killed.new": lambda s: nothing_left(s, "fsync", False), "killed.replaced": lambda s: nothing_left(s, "fsync", True),
     "signal.SIGINT": lambda s: signals(s, signal.SIGINT), "signal.SIGTERM": lambda s: signals(s, signal.SIGTERM),
     "signal.SIGHUP": lambda s: signals(s, signal.SIGHUP), "signal.SIGKILL": lambda s: signals(s, signal.SIGKILL),
     "full_disk.jsonl": lambda s: full_disk(s, "jsonl"), "full_disk.report": lambda s: full_disk(s, "report"),
@@ -258,3 +353,5 @@ def tests(setup, runtimes):
     if "runc" in runtimes:
         for name, function in CASES.items():
             yield "faults." + name, lambda f=function: f(setup)
+    if "docker" in runtimes:
+        yield "faults.restart", lambda: restart(setup)

@@ -61,6 +61,13 @@ def read_text(path):
         return ""
 
 
+def make_executable(path, text):
+    """Writes a script."""
+    with open(path, "w") as f:
+        f.write(text)
+    os.chmod(path, 0o755)
+
+
 def say(command):
     """Runs a command that must succeed and returns what it says on stdout."""
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -489,25 +496,30 @@ class RuncContainer(Container):
 class Docker:
     """A Docker daemon of our own: no service, no network, its files in our directory."""
 
-    def __init__(self, setup, options=()):
+    def __init__(self, setup, options=(), name="docker"):
         for program in ("dockerd", "docker"):
             if not shutil.which(program):
                 raise Skip("%s is not installed" % program)
-        self.dir = setup.subdir("docker")
+        self.dir, self.options = setup.subdir(name), options
         self.socket = "unix://" + os.path.join(self.dir, "docker.sock")
         self.log = open(os.path.join(self.dir, "log"), "w")
-        self.process = subprocess.Popen(
-            ["dockerd", "--data-root", self.dir + "/data", "--exec-root", self.dir + "/exec",
-             "-H", self.socket, "-p", self.dir + "/pid", "--iptables=false", "--bridge=none",
-             "--storage-driver", "vfs", "--add-runtime", "plain=/usr/sbin/runc", *options],
-            stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, start_new_session=True)
+        self.process = None
         try:
-            wait_until(self.answers, 2 * START_TIMEOUT, "dockerd to answer")
+            self.start()
             self.import_rootfs(setup.rootfs)
         except Failure as e:
             self.close()
             raise Skip("dockerd does not run here: %s\n%s" %
                        (e, read_text(self.dir + "/log")[-1000:]))
+
+    def start(self):
+        """Until it answers."""
+        self.process = subprocess.Popen(
+            ["dockerd", "--data-root", self.dir + "/data", "--exec-root", self.dir + "/exec",
+             "-H", self.socket, "-p", self.dir + "/pid", "--iptables=false", "--bridge=none",
+             "--storage-driver", "vfs", "--add-runtime", "plain=/usr/sbin/runc", *self.options],
+            stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, start_new_session=True)
+        wait_until(self.answers, 2 * START_TIMEOUT, "dockerd to answer")
 
     def command(self, *args):
         """A docker command line for this daemon."""
@@ -528,7 +540,7 @@ class Docker:
         tar.stdout.close()
         check(tar.wait() == 0 and done.returncode == 0, "docker import: " + done.stdout)
 
-    def close(self):
+    def stop(self):
         """Ends the daemon; it ends its containerd."""
         self.process.terminate()
         try:
@@ -536,6 +548,10 @@ class Docker:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+
+    def close(self):
+        """For good."""
+        self.stop()
         self.log.close()
         unmount_below(self.dir)
 
