@@ -18,6 +18,8 @@
 #include "privilege.h"
 #include "recorder.h"
 
+#define CGROUP_TRIES 100
+
 struct command {
 	char cgroup[4200]; /* directory */
 	pid_t pid;
@@ -26,23 +28,45 @@ struct command {
 	bool ended;
 };
 
+/*
+ * Makes the directory @mount/@name, or @mount/@name.N: another ebpfmon of our pid may have been killed, and left its
+ * cgroup, or a command that is still there. Writes what comes behind @mount to @path. 0 or -errno.
+ */
+static int make_directory(char *path, size_t size, const char *mount, struct command *c)
+{
+	int n = snprintf(path, size, "/ebpfmon-run-%d", getpid());
+
+	for (int tries = 0; tries < CGROUP_TRIES; tries++) {
+		if (tries)
+			snprintf(path + n, size - n, ".%d", tries);
+		snprintf(c->cgroup, sizeof(c->cgroup), "%s%s", mount, path);
+		if (!mkdir(c->cgroup, 0755))
+			return 0;
+		if (errno != EEXIST)
+			return -errno;
+		if (!rmdir(c->cgroup) && !mkdir(c->cgroup, 0755)) /* it was empty */
+			return 0;
+	}
+	return -EEXIST;
+}
+
 static int make_cgroup(struct command *c, struct recorder *r, const char *name)
 {
 	char *mount = cgroup_mount(), path[64];
 	struct stat st;
-	int err = 0;
+	int err;
 
 	if (!mount) {
 		log_error(
 			"run needs a cgroup hierarchy: mount -t cgroup2 none /sys/fs/cgroup/unified");
 		return -ENOENT;
 	}
-	snprintf(path, sizeof(path), "/ebpfmon-run-%d", getpid());
-	snprintf(c->cgroup, sizeof(c->cgroup), "%s%s", mount, path);
+	err = make_directory(path, sizeof(path), mount, c);
 	free(mount);
-	if (mkdir(c->cgroup, 0755) || stat(c->cgroup, &st)) {
+	if (!err && stat(c->cgroup, &st))
 		err = -errno;
-		log_error("cannot make the cgroup %s: %s", c->cgroup, strerror(errno));
+	if (err) {
+		log_error("cannot make the cgroup %s: %s", c->cgroup, strerror(-err));
 		c->cgroup[0] = 0;
 		return err;
 	}

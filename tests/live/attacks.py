@@ -212,10 +212,10 @@ def host_disk(setup):
 
 
 def v1_hierarchy():
-    """A controller with a hierarchy of cgroup v1 that is not the one containers are told by: (its name, mount point)."""
-    for line in read_text("/proc/self/mounts").splitlines():
-        _, point, kind, options = line.split()[:4]
-        for controller in ("freezer", "memory", "cpuset"):
+    """A controller of cgroup v1 by which containers are not told, and where it is mounted."""
+    mounts = [line.split()[:4] for line in read_text("/proc/self/mounts").splitlines()]
+    for controller in ("freezer", "memory"):	# a new cgroup of these takes processes at once
+        for _, point, kind, options in mounts:
             if kind == "cgroup" and controller in options.split(",") and point != v2_root():
                 return controller, point
     raise Skip("no hierarchy of cgroup v1")

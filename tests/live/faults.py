@@ -4,6 +4,7 @@
 FAULT_EACH=1 refuses every BPF program by itself, not only those of a subsystem together.
 """
 import datetime
+import glob
 import json
 import os
 import re
@@ -15,8 +16,8 @@ import time
 from attacks import MEMORY_MAX, need_vm, peak
 from events import run_phase
 from refused import doctor, refusing
-from lib import (CONTAINERS, Docker, Failure, READY, RUN_TIMEOUT, Recording, Skip, check, parse_events, read_text, say,
-                 wait_until)
+from lib import (CONTAINERS, Docker, Failure, READY, RUN_TIMEOUT, Recording, Skip, check, parse_events, read_text,
+                 remove_cgroup, say, v2_root, wait_until)
 
 # When a signal comes: while this is made, after ebpfmon is ready or not, so many seconds later, so many times.
 MOMENTS = (("json", False, 0.1, 1), ("jsonl", False, 0.3, 1), ("jsonl", True, 0.2, 1), ("json", True, 0.2, 1),
@@ -60,11 +61,23 @@ def signals(setup, sig):
         for _ in range(times):
             process.send_signal(sig)
         process.wait(RUN_TIMEOUT)
+        if sig == signal.SIGKILL:
+            remove_left(process.pid)
         if sig == signal.SIGKILL and form == "jsonl":
             whole_lines(path)
         else:
             seen[form] += whole(path, form)
     check(sig == signal.SIGKILL or all(seen.values()), "never was there an output: that proves nothing: %r" % seen)
+
+
+def remove_left(pid):
+    """The cgroup that a killed `ebpfmon run` could not remove, once its command has ended."""
+    name = "ebpfmon-run-%d" % pid
+
+    def gone():
+        remove_cgroup(name)
+        return not os.path.exists(os.path.join(v2_root(), name))
+    wait_until(gone, RUN_TIMEOUT, "%s to be empty" % name)
 
 
 def nothing_left(setup, call, there):
@@ -76,10 +89,29 @@ def nothing_left(setup, call, there):
         with open(path, "w") as f:
             f.write("before")
     done = run_command(setup, path, "json", ["/bin/true"], before=[
-        "strace", "-qq", "-o", "/dev/null", "-e", "trace=" + call, "-e", "inject=%s:signal=SIGKILL:when=1" % call])
+        "strace", "-qq", "-o", "/dev/null", "-e", "trace=" + call, "-e", "inject=%s:signal=SIGKILL:when=1" % call,
+        "sh", "-c", 'echo $$; exec "$@"', "sh"])
+    remove_left(int(done.stdout))
     check(done.returncode == -signal.SIGKILL, "it was not killed: %d: %s" % (done.returncode, done.stderr))
     left = os.listdir(os.path.dirname(path))
     check(left == (["r.json"] if there else []) and (not there or read_text(path) == "before"), "left: %r" % left)
+
+
+def cgroup_left(setup):
+    """The cgroup of a killed ebpfmon that had our pid: an empty one is taken away, beside one with a process there is another."""
+    work, root = setup.subdir(setup.name()), v2_root()
+    script = ('cg=%s/ebpfmon-run-$$; mkdir $cg; if [ "$0" = busy ]; then sleep 600 >/dev/null 2>&1 & echo $! >$cg/cgroup.procs; echo $! $cg; '
+              'else echo 0 $cg; fi; exec "$@"' % root)
+    for how in ("empty", "busy"):
+        path = os.path.join(work, how + ".json")
+        done = run_command(setup, path, "json", ["/bin/true"], before=["sh", "-c", script, how])
+        sleeper, left = done.stdout.split()
+        if how == "busy":
+            os.kill(int(sleeper), signal.SIGKILL)
+            wait_until(lambda d=left: not read_text(d + "/cgroup.procs"), RUN_TIMEOUT, "the sleeper to end")
+            os.rmdir(left)
+        check(done.returncode == 0 and whole(path, "json"), "%s: %d: %s" % (how, done.returncode, done.stderr))
+        check(not glob.glob(left + "*"), "cgroups are left: %r" % glob.glob(left + "*"))
 
 
 def whole_lines(path):
@@ -334,6 +366,7 @@ def clock_back(setup):
 CASES = {
     "clock_back": clock_back,
     "killed.new": lambda s: nothing_left(s, "fsync", False), "killed.replaced": lambda s: nothing_left(s, "fsync", True),
+    "killed.cgroup": cgroup_left,
     "signal.SIGINT": lambda s: signals(s, signal.SIGINT), "signal.SIGTERM": lambda s: signals(s, signal.SIGTERM),
     "signal.SIGHUP": lambda s: signals(s, signal.SIGHUP), "signal.SIGKILL": lambda s: signals(s, signal.SIGKILL),
     "full_disk.jsonl": lambda s: full_disk(s, "jsonl"), "full_disk.report": lambda s: full_disk(s, "report"),
