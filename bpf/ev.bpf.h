@@ -345,6 +345,27 @@ __inline_always void ev_output(void *rec, __u32 type, __u64 len, bool urgent)
 /* A record without strings, built on the stack (any context). */
 #define ev_submit_fixed(rec, type, urgent) ev_output(rec, type, sizeof(*(rec)), urgent)
 
+/*
+ * What a counter's map has no room for is summed without its process, in a map called like it and _rest:
+ * the sums of a container lack nothing. Returns the entry that the caller is to add to; NULL: the record
+ * @h has become it. (Only when there is no room here either does it travel by itself.) The caller has
+ * taken the process out of @key.
+ */
+__inline_always void *counter_rest(void *map, const void *key, struct ev_hdr *h, __u64 size)
+{
+	void *old = bpf_map_lookup_elem(map, key);
+
+	h->pid = h->tid = h->vpid = h->ppid = 0;
+	h->start = 0;
+	h->flags |= EV_F_NOPROC;
+	if (old || !bpf_map_update_elem(map, key, h, BPF_NOEXIST))
+		return old;
+	old = bpf_map_lookup_elem(map, key);
+	if (!old)
+		ev_output(h, h->type, size, false);
+	return old;
+}
+
 /* ---- records with strings: process context only ---- */
 
 __inline_always struct scratch *scratch_get(void)

@@ -190,6 +190,13 @@ struct {
 	__type(value, struct ev_file_io);
 } file_io SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, struct io_key);
+	__type(value, struct ev_file_io);
+} file_io_rest SEC(".maps");
+
 /* A new record is written here first: too big for the stack beside what else is there. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -269,12 +276,18 @@ static __always_inline void io_first(struct file *f, __u64 id, __u32 dir, __u64 
 	io_key_fill(&k, id);
 	if (bpf_map_update_elem(&file_io, &k, v, BPF_NOEXIST) == 0)
 		return;
-	/* another CPU was first, or the map is full: then this one call travels by itself */
+	/* another CPU was first, or the map is full: then it is summed without its file as well */
 	old = bpf_map_lookup_elem(&file_io, &k);
+	if (!old) {
+		__builtin_memset(&v->path, 0,
+				 __builtin_offsetof(struct file_id, path_flags) -
+					 __builtin_offsetof(struct file_id, path));
+		v->file = k.file = k.tgid = 0;
+		k.start &= 1u << 31;
+		old = counter_rest(&file_io_rest, &k, &v->hdr, sizeof(*v));
+	}
 	if (old)
 		io_add(old, dir, bytes);
-	else
-		ev_output(v, EV_file_io, sizeof(*v), false);
 }
 
 /* Accounts one end. A function of its own: verified once, not for every way to either end. */

@@ -51,6 +51,14 @@ struct {
 	__type(value, struct ev_ipc_io);
 } ipc_io SEC(".maps");
 
+/* Without their channels as well. The key's object is their kind. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 2048);
+	__type(key, struct io_key);
+	__type(value, struct ev_ipc_io);
+} ipc_io_rest SEC(".maps");
+
 /* A new record is written here first: the stack has no room for it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -225,13 +233,30 @@ static __always_inline void io_add(struct ev_ipc_io *v, __u32 dir, __u64 bytes)
 	}
 }
 
+/* @v has room nowhere: summed by container and kind. */
+static __always_inline void io_rest(struct ev_ipc_io *v, const struct io_key *of)
+{
+	struct io_key k = {.cgroup = of->cgroup, .object = v->kind, .setup = of->setup};
+	struct ev_ipc_io *old;
+
+	v->ino = v->peer_ino = v->object = 0;
+	old = counter_rest(&ipc_io_rest, &k, &v->hdr, sizeof(*v));
+	if (!old)
+		return;
+	__sync_fetch_and_add(&old->reads, v->reads);
+	__sync_fetch_and_add(&old->read_bytes, v->read_bytes);
+	__sync_fetch_and_add(&old->writes, v->writes);
+	__sync_fetch_and_add(&old->written_bytes, v->written_bytes);
+}
+
 /* The channel of entry @old is gone, and another is where it was: its sums are final. */
 static __always_inline void io_retire(struct ev_ipc_io *old, const struct io_key *k,
 				      struct ev_ipc_io *room)
 {
 	*room = *old;
-	if (bpf_map_delete_elem(&ipc_io, k) == 0) /* by one CPU only */
-		ev_output(room, EV_ipc_io, sizeof(*room), false);
+	if (bpf_map_delete_elem(&ipc_io, k) == 0 && /* by one CPU only */
+	    bpf_ringbuf_output(&ring, room, sizeof(*room), ev_wakeup(false)))
+		io_rest(room, k);
 }
 
 /*
@@ -280,12 +305,12 @@ __attribute__((noinline)) int channel_count(__u64 file, __u32 dir, __u64 bytes, 
 		channel_announce(&ch, to, to_len);
 		return 0;
 	}
-	/* another CPU was first, or the map is full: then this one call travels by itself */
+	/* another CPU was first, or the map is full */
 	old = bpf_map_lookup_elem(&ipc_io, &k);
 	if (old)
 		io_add(old, dir, bytes);
 	else
-		ev_output(v, EV_ipc_io, sizeof(*v), false);
+		io_rest(v, &k);
 	return 0;
 }
 
@@ -536,6 +561,14 @@ struct {
 	__type(value, struct ev_ipc_sysv);
 } ipc_sysv SEC(".maps");
 
+/* Without their objects as well. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 2048);
+	__type(key, struct sysv_key);
+	__type(value, struct ev_ipc_sysv);
+} ipc_sysv_rest SEC(".maps");
+
 /* Where a process has attached which segment: shmdt(2) tells the address alone. */
 struct shm_at {
 	__u64 addr;
@@ -668,12 +701,16 @@ static __always_inline void sysv_count(const struct sysv_call *call, __s32 err)
 	e.bytes = call->bytes;
 	if (bpf_map_update_elem(&ipc_sysv, &k, &e, BPF_NOEXIST) == 0)
 		return;
-	/* another CPU was first, or the map is full: then this one call travels by itself */
+	/* another CPU was first, or the map is full */
 	v = bpf_map_lookup_elem(&ipc_sysv, &k);
+	if (!v) {
+		k.tgid = k.start = 0;
+		k.key = e.key = 0;
+		k.id = e.id = -1;
+		v = counter_rest(&ipc_sysv_rest, &k, &e.hdr, sizeof(e));
+	}
 	if (v)
 		sysv_add(v, call);
-	else
-		ev_submit_fixed(&e, EV_ipc_sysv, false);
 }
 
 SEC("tp_btf/sys_exit")

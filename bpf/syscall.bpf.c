@@ -107,18 +107,9 @@ static __always_inline void call_rest(struct call_key *k, struct ev_syscall_call
 	struct ev_syscall_calls *old;
 
 	k->tgid = k->start = 0;
-	v->hdr.pid = v->hdr.tid = v->hdr.vpid = v->hdr.ppid = 0;
-	v->hdr.start = 0;
-	v->hdr.flags |= EV_F_NOPROC;
-	old = bpf_map_lookup_elem(&syscall_calls_rest, k);
-	if (!old && bpf_map_update_elem(&syscall_calls_rest, k, v, BPF_NOEXIST) == 0)
-		return;
-	if (!old)
-		old = bpf_map_lookup_elem(&syscall_calls_rest, k);
+	old = counter_rest(&syscall_calls_rest, k, &v->hdr, sizeof(*v));
 	if (old)
 		call_add(old, v->total, v->denied);
-	else
-		ev_output(v, EV_syscall_calls, sizeof(*v), false);
 }
 
 static __always_inline void call_count(const struct seen *who, const struct outcome *o)
@@ -552,6 +543,13 @@ struct {
 	__type(value, struct ev_syscall_arguments);
 } syscall_arguments SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct arguments_key);
+	__type(value, struct ev_syscall_arguments);
+} syscall_arguments_rest SEC(".maps");
+
 #ifndef __NR_arch_prctl
 #define __NR_arch_prctl -1
 #endif
@@ -600,9 +598,15 @@ int SYS_EXIT(syscall_arguments_exit, struct pt_regs *regs, long ret)
 	e.c = k.c;
 	e.err = k.err;
 	e.count = 1;
-	if (filter_task(e.hdr.pid, e.hdr.uid, e.hdr.comm) &&
-	    bpf_map_update_elem(&syscall_arguments, &k, &e, BPF_NOEXIST))
-		ev_submit_fixed(&e, EV_syscall_arguments, false);
+	if (!filter_task(e.hdr.pid, e.hdr.uid, e.hdr.comm) ||
+	    !bpf_map_update_elem(&syscall_arguments, &k, &e, BPF_NOEXIST))
+		goto out;
+	v = bpf_map_lookup_elem(&syscall_arguments, &k);
+	k.tgid = k.start = 0;
+	if (!v)
+		v = counter_rest(&syscall_arguments_rest, &k, &e.hdr, sizeof(e));
+	if (v)
+		__sync_fetch_and_add(&v->count, 1);
 out:
 	sys_next(ctx, EVS_syscall, c.nr);
 	return 0;
@@ -624,6 +628,13 @@ struct {
 	__type(key, struct uring_key);
 	__type(value, struct ev_syscall_io_uring);
 } syscall_io_uring SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, struct uring_key);
+	__type(value, struct ev_syscall_io_uring);
+} syscall_io_uring_rest SEC(".maps");
 
 /* @silent: the request asked for no completion if it succeeds. */
 static __always_inline void uring_count(__u32 op, bool silent)
@@ -649,9 +660,15 @@ static __always_inline void uring_count(__u32 op, bool silent)
 	e.op = op;
 	e.count = 1;
 	e.silent = silent;
-	if (filter_task(e.hdr.pid, e.hdr.uid, e.hdr.comm) &&
-	    bpf_map_update_elem(&syscall_io_uring, &k, &e, BPF_NOEXIST))
-		ev_submit_fixed(&e, EV_syscall_io_uring, false);
+	if (!filter_task(e.hdr.pid, e.hdr.uid, e.hdr.comm) ||
+	    !bpf_map_update_elem(&syscall_io_uring, &k, &e, BPF_NOEXIST))
+		return;
+	v = bpf_map_lookup_elem(&syscall_io_uring, &k);
+	k.tgid = k.start = 0;
+	if (!v)
+		v = counter_rest(&syscall_io_uring_rest, &k, &e.hdr, sizeof(e));
+	if (v)
+		__sync_fetch_and_add(&v->count, 1);
 }
 
 static __always_inline void uring_count_request(struct io_kiocb *req)

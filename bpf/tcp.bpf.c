@@ -868,6 +868,14 @@ struct {
 	__type(value, struct ev_tcp_datagrams);
 } tcp_datagrams SEC(".maps");
 
+/* Without their ends as well. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, struct datagrams_key);
+	__type(value, struct ev_tcp_datagrams);
+} tcp_datagrams_rest SEC(".maps");
+
 /*
  * A datagram's record and its key are made here first: the stack of calls has no room for them (512
  * bytes for all together), and system call exits do not interrupt one another.
@@ -915,12 +923,18 @@ __inline_always void datagrams_count(struct ev_tcp_datagrams *d, struct datagram
 	ev_header(&d->hdr, EV_tcp_datagrams, sizeof(*d));
 	if (!wanted(d, EV_tcp_datagrams) || !bpf_map_update_elem(&tcp_datagrams, k, d, BPF_NOEXIST))
 		return;
-	/* another CPU was first, or the map is full: then this datagram travels by itself */
+	/* another CPU was first, or the map is full */
 	have = bpf_map_lookup_elem(&tcp_datagrams, k);
+	if (!have) {
+		k->tgid = k->start = 0;
+		__builtin_memset(&k->local_addr, 0, sizeof(k->local_addr) + sizeof(k->peer_addr));
+		k->local_port = k->peer_port = d->local_port = d->peer_port = 0;
+		d->local_addr = k->local_addr;
+		d->peer_addr = k->peer_addr;
+		have = counter_rest(&tcp_datagrams_rest, k, &d->hdr, sizeof(*d));
+	}
 	if (have)
 		datagrams_add(have, d);
-	else
-		ev_output(d, EV_tcp_datagrams, sizeof(*d), false);
 }
 
 /*

@@ -371,6 +371,64 @@ static void test_full_ring(void **state)
 	programs_close(&p);
 }
 
+/* The one entry of a map. */
+static void only_entry(struct programs *p, const char *map, void *value)
+{
+	int fd = loader_map(p->loader, map);
+	char key[64], next[64];
+
+	assert_int_equal(bpf_map_get_next_key(fd, NULL, key), 0);
+	assert_int_not_equal(bpf_map_get_next_key(fd, key, next), 0);
+	assert_int_equal(bpf_map_lookup_elem(fd, key, value), 0);
+}
+
+/* Neither the counters' maps nor the ring take anything: sums by container lack nothing. */
+static void test_full_counters_and_ring(void **state)
+{
+	static const char *const maps[] = {"file_io", "ipc_io", "syscall_arguments"};
+	int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC), ends[2];
+	struct loader_options o = programs_options();
+	struct ev_syscall_arguments arguments;
+	struct ev_file_io of_file;
+	struct ev_ipc_io of_pipe;
+	struct programs p;
+
+	(void)state;
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	o.ring_bytes = 4096;
+	o.config.trace_syscalls = 0;
+	programs_open(&p, &o);
+	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++)
+		programs_fill(&p, maps[i]);
+	times(&p, 100, __NR_setuid, 0);
+	assert_true(programs_lost(&p, EV_process_credentials) > 0);
+	for (int i = 0; i < 30; i++) {
+		programs_exit(&p, &(struct call){.nr = __NR_read, .a = {file}, .ret = 10});
+		programs_exit(&p, &(struct call){.nr = __NR_write, .a = {ends[1]}, .ret = 3});
+		programs_exit(&p, &(struct call){.nr = __NR_socket, .a = {1, 2}, .ret = -EPERM});
+	}
+	only_entry(&p, "file_io_rest", &of_file);
+	assert_int_equal(of_file.reads, 30);
+	assert_int_equal(of_file.read_bytes, 300);
+	assert_int_equal(of_file.hdr.cgroup, p.cgroup);
+	assert_true(of_file.hdr.flags & EV_F_NOPROC);
+	assert_int_equal(of_file.file | of_file.ino | of_file.hdr.pid, 0);
+	only_entry(&p, "ipc_io_rest", &of_pipe);
+	assert_int_equal(of_pipe.writes, 30);
+	assert_int_equal(of_pipe.written_bytes, 90);
+	assert_int_equal(of_pipe.kind, IPCKIND_PIPE);
+	only_entry(&p, "syscall_arguments_rest", &arguments);
+	assert_int_equal(arguments.count, 30);
+	assert_int_equal(arguments.err, EPERM);
+	assert_int_equal(programs_lost(&p, EV_file_io), 0);
+	assert_int_equal(programs_lost(&p, EV_ipc_io), 0);
+	assert_int_equal(programs_lost(&p, EV_syscall_arguments), 0);
+	programs_close(&p);
+	close(file);
+	close(ends[0]);
+	close(ends[1]);
+}
+
 /* The scratch space is in use, as by a program that this one interrupted: a loss, and counted. */
 static void test_clash(void **state)
 {
@@ -483,6 +541,7 @@ int main(void)
 		cmocka_unit_test_setup(test_failed_opens, forget),
 		cmocka_unit_test_setup(test_full_counters, forget),
 		cmocka_unit_test(test_full_ring),
+		cmocka_unit_test(test_full_counters_and_ring),
 		cmocka_unit_test_setup(test_clash, forget),
 		cmocka_unit_test_setup(test_full_cgroups, forget),
 		cmocka_unit_test_setup(test_setup_ends_with_exec, forget),
