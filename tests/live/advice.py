@@ -113,6 +113,18 @@ def denied(setup):
               "%r: %s\nallowed: %r" % (args, done.stderr, names))
 
 
+def io_uring(setup):
+    """No filter sees what requests do: the advice names what was seen."""
+    container = RuncContainer(setup, ["/bin/trigger", "syscall.io_uring"], seccomp=recording_profile(setup))
+    report, (_, code, errors) = recorded(setup, container)
+    if code:
+        raise Skip("no io_uring here: %s" % errors)
+    done = subprocess.run([setup.ebpfmon, "recommend", "seccomp", report], stdout=subprocess.DEVNULL,
+                          stderr=subprocess.PIPE, text=True, timeout=RUN_TIMEOUT, check=True)
+    warned = [line for line in done.stderr.splitlines() if "io_uring" in line]
+    check(len(warned) == 1 and "operations pass seccomp by: " in warned[0] and "nop" in warned[0], done.stderr)
+
+
 SERVER = "trap 'echo reloaded' HUP; trap 'kill $!; exit 0' TERM; busybox nc -l -p 4321 >/dev/null & echo up; " \
          "while :; do busybox sleep 0.1; done"
 
@@ -258,7 +270,7 @@ def verify_oracle(setup):
 def tests(setup, runtimes):
     """One of each; what has a runtime in its name, if it is asked for."""
     alone = {"advice.seccomp": seccomp_runc, "advice.diff": diff, "advice.strict": strict, "advice.phases": phases,
-             "advice.denied": denied, "advice.yaml": yaml_documents, "advice.apparmor": apparmor,
+             "advice.denied": denied, "advice.io_uring": io_uring, "advice.yaml": yaml_documents, "advice.apparmor": apparmor,
              "advice.calibrate": calibrate, "advice.verify_oracle": verify_oracle}
     if "runc" in runtimes:
         for name, function in alone.items():
