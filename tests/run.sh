@@ -204,10 +204,12 @@ suite_portable() {
 # the same file as it is made here, in a virtual machine: what this host cannot run
 suite_portable_vm() {
 	local cache=${EBPFMON_CACHE:-$HOME/.cache/ebpfmon} shares=(--share "$PWD")
+	local -x PORTABLE_WORKLOAD=${PORTABLE_WORKLOAD:-busybox} # a server takes a machine that nobody else uses
 	check portable.record python3 tests/verify/portable.py record || return
 	tests/verify/newer.sh >/dev/null 2>&1 && shares+=(--share "$cache/runtimes")
 	summed portable-vm tests/vm/run.sh --kernel 6.12 --memory 2048 "${shares[@]}" --env EBPFMON_CACHE="$cache" \
-		--env VERIFY_TIMEOUT=120 --timeout 1500 -- python3 tests/verify/portable.py verify \
+		--env VERIFY_TIMEOUT=120 \
+		--env PORTABLE_WORKLOAD="$PORTABLE_WORKLOAD" --timeout 1500 -- python3 tests/verify/portable.py verify \
 		crun newer:crun newer:runc podman
 }
 

@@ -8,7 +8,7 @@ usage: sudo tests/verify/portable.py record            (from the repository, aft
 
 record leaves report and profile in build/portable, where virtual machines find them as well. RUNTIME is runc, crun, docker, podman;
 "newer:runc", "newer:crun": those of newer.sh; "docker:newer:runc", "podman:runc": with that OCI runtime.
-verify's last line is "N passed, N failed, N skipped".
+PORTABLE_WORKLOAD=busybox takes another of workloads.py than redis. verify's last line is "N passed, N failed, N skipped".
 """
 import contextlib
 import json
@@ -28,7 +28,7 @@ sys.path.append(os.path.join(os.path.dirname(HERE), "live"))
 import lib	# of the live tests: a Docker daemon of our own
 
 KEPT = "build/portable"
-WORKLOAD = "redis"
+WORKLOAD = os.environ.get("PORTABLE_WORKLOAD", "redis")
 ENGINES = ("docker", "podman")
 IMAGE = "ebpfmon-live:1"	# as lib.Docker calls it
 CALIBRATION = 60	# starts, of a runtime that ebpfmon has no base set of
@@ -159,8 +159,8 @@ class Places:
 def gate(work, runtimes, words):
     """`ebpfmon recommend --verify` with these runtimes, all by bundles or all by options: its findings."""
     done = subprocess.run(
-        ["./ebpfmon", "recommend", "--verify", "--json", "--profile", KEPT + "/profile.json", "--runs", "2", "--runtime",
-         ",".join(runtimes), *words, KEPT + "/report.json", "--", sys.executable, __file__, "run", "{runtime}", WORKLOAD,
+        ["./ebpfmon", "recommend", "--verify", "--json", "--profile", KEPT + "/profile.json", "--runs", "2",
+         "--timeout", str(10 * container.TIMEOUT), "--runtime", ",".join(runtimes), *words, KEPT + "/report.json", "--", sys.executable, __file__, "run", "{runtime}", WORKLOAD,
          "portable-%d-%s" % (os.getpid(), os.path.basename(work)), work + "/state", "{}"],
         stdin=subprocess.DEVNULL, capture_output=True, check=False)
     if done.returncode not in (0, 3, 4):
