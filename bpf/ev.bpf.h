@@ -16,6 +16,37 @@
 
 #define __inline_always static inline __attribute__((always_inline, unused))
 
+/*
+ * BPF_CORE_READ() by plain loads, which cost a tenth of the helper's copies, where the kernel lets a
+ * program say what an address points to (6.2, as bpf_cgrp_storage_get()). What cannot be read is 0, too.
+ */
+enum bpf_func_id___6_2 { BPF_FUNC_cgrp_storage_get___6_2 };
+
+extern void *bpf_rdonly_cast(const void *address, __u32 btf_id) __ksym __weak;
+
+/* An address that a function is given has to be a number to the verifier: by the helper. */
+#define READ_ADDRESS(src, a, ...)                                                                  \
+	({                                                                                         \
+		___type((src), a, ##__VA_ARGS__) __address;                                        \
+		BPF_CORE_READ_INTO(&__address, src, a, ##__VA_ARGS__);                             \
+		__address;                                                                         \
+	})
+
+#undef BPF_CORE_READ
+#define BPF_CORE_READ(src, a, ...)                                                                 \
+	({                                                                                         \
+		___type((src), a, ##__VA_ARGS__) __r;                                              \
+		if (bpf_core_enum_value_exists(enum bpf_func_id___6_2,                             \
+					       BPF_FUNC_cgrp_storage_get___6_2)) {                 \
+			typeof(*(src)) *__p =                                                      \
+				bpf_rdonly_cast(src, bpf_core_type_id_kernel(typeof(*(src))));     \
+			__r = ___arrow(__p, a, ##__VA_ARGS__);                                     \
+		} else {                                                                           \
+			BPF_CORE_READ_INTO(&__r, src, a, ##__VA_ARGS__);                           \
+		}                                                                                  \
+		__r;                                                                               \
+	})
+
 /* Set by the loader before the programs are verified: what is off costs nothing. */
 const volatile struct ev_config cfg SEC(".rodata.cfg") = {};
 

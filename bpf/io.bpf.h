@@ -136,7 +136,7 @@ __inline_always struct sock *file_sock(struct file *f)
 {
 	struct socket *sock = BPF_CORE_READ(f, private_data);
 
-	return BPF_CORE_READ(sock, sk);
+	return READ_ADDRESS(sock, sk);
 }
 
 /* Anonymous inodes are told apart by name alone; these carry messages between processes. */
@@ -251,7 +251,7 @@ __inline_always void io_end_of(struct io_end *end, __u32 dir, struct file *f, __
 	end->inode = 0;
 	if (!f)
 		return;
-	end->inode = (__u64)BPF_CORE_READ(f, f_inode);
+	end->inode = (__u64)READ_ADDRESS(f, f_inode);
 	end->class = io_class(end->file, end->inode);
 	if (dir == IO_EITHER) /* vmsplice(2): fs/splice.c asks in this order */
 		end->dir = BPF_CORE_READ(f, f_mode) & FMODE_WRITE ? IO_WRITE : IO_READ;

@@ -48,7 +48,7 @@ __inline_always struct sock *unix_peer(struct sock *sk)
 {
 	struct unix_sock *u = (struct unix_sock *)sk;
 
-	return BPF_CORE_READ(u, peer);
+	return READ_ADDRESS(u, peer);
 }
 
 /*
