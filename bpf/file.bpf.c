@@ -322,7 +322,7 @@ int SYS_EXIT(file_io_exit, struct pt_regs *regs, long ret)
 		if (end->class == IO_FILE || end->class == IO_GONE)
 			io_account(end->file, end->inode, end->dir, end->bytes);
 	}
-	io_next(ctx, now, EVS_file, IO_FILE);
+	io_next(ctx, now, IO_FILE);
 	return 0;
 }
 

@@ -7,7 +7,7 @@
  *	for (i = 0; i < 2; i++)
  *		if (now->end[i].dir && now->end[i].class == IO_FILE)
  *			...
- *	io_next(ctx, now, EVS_file, IO_FILE);
+ *	io_next(ctx, now, IO_FILE);
  *
  * What counts: a call that succeeded, once per end, with the bytes that it returned. A call that
  * failed counts nothing here (syscall.calls has it, with its errno).
@@ -311,11 +311,19 @@ __inline_always void io_ends(struct io_now *now, const struct sys_call *c, long 
 		io_end_fill(&now->end[1], shape.dir2, io_arg(c, shape.arg2), bytes);
 }
 
-/* Passes the exit on while an end is left that is of a class behind @own. */
-__inline_always void io_next(void *ctx, const struct io_now *now, __u32 subsystem, __u32 own)
+/* Passes the exit on to whose an end is that is of a class behind @own. */
+__inline_always void io_next(void *ctx, const struct io_now *now, __u32 own)
 {
-	if (now->end[0].class > own || now->end[1].class > own)
-		sys_next(ctx, subsystem, now->nr);
+	__u32 a = now->end[0].class, b = now->end[1].class, next = a > own ? a : b;
+
+	if (b > own && b < next)
+		next = b;
+	if (next > own) /* subsystems before which there is nothing to be done are not visited */
+		sys_next(ctx,
+			 next == IO_NET	  ? EVS_ipc
+			 : next == IO_IPC ? EVS_file
+					  : EVS_syscall,
+			 now->nr);
 }
 
 #endif

@@ -333,7 +333,7 @@ int SYS_EXIT(ipc_io_count, struct pt_regs *regs, long ret)
 		if (end->class == IO_IPC)
 			channel_count(end->file, end->dir, end->bytes, to, to_len);
 	}
-	io_next(ctx, now, EVS_ipc, IO_IPC);
+	io_next(ctx, now, IO_IPC);
 	return 0;
 }
 

@@ -444,7 +444,7 @@ int SYS_EXIT(syscall_io, struct pt_regs *regs, long ret)
 	sys_read(&c, regs);
 	sys_demultiplex(&c);
 	io_ends(now, &c, ret);
-	io_next(ctx, now, EVS_syscall, IO_NOBODY);
+	io_next(ctx, now, IO_NOBODY);
 	return 0;
 }
 

@@ -1071,7 +1071,7 @@ int SYS_EXIT(tcp_io, struct pt_regs *regs, long ret)
 	sys_demultiplex(&call);
 	datagram_end(&call, &now->end[0], ret);
 	datagram_end(&call, &now->end[1], ret);
-	io_next(ctx, now, EVS_tcp, IO_NET);
+	io_next(ctx, now, IO_NET);
 	return 0;
 }
 
