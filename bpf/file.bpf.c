@@ -79,12 +79,11 @@ static __always_inline __u64 ident_find(struct file *f, __u64 inode)
 {
 	__u64 addr = (__u64)f;
 	struct file_ident *have = bpf_map_lookup_elem(&file_ids, &addr);
-	struct path now = {};
 
 	if (!have)
 		return 0;
-	bpf_core_read(&now, sizeof(now), &f->f_path);
-	return have->dentry == (__u64)now.dentry && have->mnt == (__u64)now.mnt &&
+	return have->dentry == (__u64)BPF_CORE_READ(f, f_path.dentry) &&
+			       have->mnt == (__u64)BPF_CORE_READ(f, f_path.mnt) &&
 			       have->inode == inode
 		       ? have->id
 		       : 0;

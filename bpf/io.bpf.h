@@ -162,35 +162,23 @@ __inline_always __u32 socket_class(struct file *f)
 	return BPF_CORE_READ(sk, sk_type) == SOCK_STREAM ? IO_NOBODY : IO_NET;
 }
 
-/* The begin of a struct inode, in one read: what is needed of it lies close together. */
-struct inode_head {
-	__u64 w[12];
-};
-
-#define INODE_HEAD(head, type, field)                                                              \
-	(*(type *)((char *)(head)->w + bpf_core_field_offset(struct inode, field)))
-
 /* A function of its own: verified once, and its result does not multiply the states of callers. */
-__attribute__((noinline)) int io_class(__u64 file, __u64 from)
+__attribute__((noinline)) int io_class(__u64 file)
 {
 	struct file *f = (struct file *)file;
-	struct inode *inode = (struct inode *)from;
-	struct inode_head head;
-	struct super_block *sb;
+	struct inode *inode = BPF_CORE_READ(f, f_inode);
+	__u16 mode = BPF_CORE_READ(inode, i_mode) & S_IFMT;
 	__u64 magic;
-	__u16 mode;
 
-	if (bpf_probe_read_kernel(&head, sizeof(head), inode))
+	if (!inode)
 		return IO_GONE;
-	mode = INODE_HEAD(&head, __u16, i_mode) & S_IFMT;
 	if (mode == S_IFIFO)
 		return IO_IPC;
 	if (mode == S_IFSOCK)
 		return socket_class(f);
 	if (mode && mode != S_IFREG)
 		return IO_FILE;
-	sb = INODE_HEAD(&head, struct super_block *, i_sb);
-	magic = BPF_CORE_READ(sb, s_magic);
+	magic = BPF_CORE_READ(inode, i_sb, s_magic);
 	if (magic == ANON_INODE_FS_MAGIC) /* its mode is 0, or S_IFREG from 6.16 on */
 		return anon_is_ipc(f) ? IO_IPC : IO_FILE;
 	return magic == MQUEUE_MAGIC ? IO_IPC : IO_FILE;
@@ -251,8 +239,8 @@ __inline_always void io_end_of(struct io_end *end, __u32 dir, struct file *f, __
 	end->inode = 0;
 	if (!f)
 		return;
-	end->inode = (__u64)READ_ADDRESS(f, f_inode);
-	end->class = io_class(end->file, end->inode);
+	end->inode = (__u64)BPF_CORE_READ(f, f_inode);
+	end->class = io_class(end->file);
 	if (dir == IO_EITHER) /* vmsplice(2): fs/splice.c asks in this order */
 		end->dir = BPF_CORE_READ(f, f_mode) & FMODE_WRITE ? IO_WRITE : IO_READ;
 }
