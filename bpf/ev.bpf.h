@@ -34,18 +34,11 @@ extern void *bpf_rdonly_cast(const void *address, __u32 btf_id) __ksym __weak;
 
 #undef BPF_CORE_READ
 #define BPF_CORE_READ(src, a, ...)                                                                 \
-	({                                                                                         \
-		___type((src), a, ##__VA_ARGS__) __r;                                              \
-		if (bpf_core_enum_value_exists(enum bpf_func_id___6_2,                             \
-					       BPF_FUNC_cgrp_storage_get___6_2)) {                 \
-			typeof(*(src)) *__p =                                                      \
-				bpf_rdonly_cast(src, bpf_core_type_id_kernel(typeof(*(src))));     \
-			__r = ___arrow(__p, a, ##__VA_ARGS__);                                     \
-		} else {                                                                           \
-			BPF_CORE_READ_INTO(&__r, src, a, ##__VA_ARGS__);                           \
-		}                                                                                  \
-		__r;                                                                               \
-	})
+	(bpf_core_enum_value_exists(enum bpf_func_id___6_2, BPF_FUNC_cgrp_storage_get___6_2)       \
+		 ? ___arrow(((typeof(*(src)) *)bpf_rdonly_cast(                                    \
+				    src, bpf_core_type_id_kernel(typeof(*(src))))),                \
+			    a, ##__VA_ARGS__)                                                      \
+		 : READ_ADDRESS(src, a, ##__VA_ARGS__))
 
 /* Set by the loader before the programs are verified: what is off costs nothing. */
 const volatile struct ev_config cfg SEC(".rodata.cfg") = {};

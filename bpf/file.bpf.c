@@ -74,8 +74,8 @@ static __always_inline void ident_of(struct file_ident *i, struct file *f)
 	i->inode = (__u64)BPF_CORE_READ(f, f_inode);
 }
 
-/* The number of an open file whose inode is @inode; 0: it has none. */
-static __always_inline __u64 ident_find(struct file *f, __u64 inode)
+/* The number of an open file; 0: it has none. */
+static __always_inline __u64 ident_find(struct file *f)
 {
 	__u64 addr = (__u64)f;
 	struct file_ident *have = bpf_map_lookup_elem(&file_ids, &addr);
@@ -84,7 +84,7 @@ static __always_inline __u64 ident_find(struct file *f, __u64 inode)
 		return 0;
 	return have->dentry == (__u64)BPF_CORE_READ(f, f_path.dentry) &&
 			       have->mnt == (__u64)BPF_CORE_READ(f, f_path.mnt) &&
-			       have->inode == inode
+			       have->inode == (__u64)BPF_CORE_READ(f, f_inode)
 		       ? have->id
 		       : 0;
 }
@@ -290,10 +290,10 @@ static __always_inline void io_first(struct file *f, __u64 id, __u32 dir, __u64 
 }
 
 /* Accounts one end. A function of its own: verified once, not for every way to either end. */
-__attribute__((noinline)) int io_account(__u64 file, __u64 inode, __u32 dir, __u64 bytes)
+__attribute__((noinline)) int io_account(__u64 file, __u32 dir, __u64 bytes)
 {
 	struct file *f = (struct file *)file;
-	__u64 id = f ? ident_find(f, inode) : 0;
+	__u64 id = f ? ident_find(f) : 0;
 	struct ev_file_io *v = NULL;
 	struct io_key k = {};
 
@@ -319,7 +319,7 @@ int SYS_EXIT(file_io_exit, struct pt_regs *regs, long ret)
 		const struct io_end *end = &now->end[i];
 
 		if (end->class == IO_FILE || end->class == IO_GONE)
-			io_account(end->file, end->inode, end->dir, end->bytes);
+			io_account(end->file, end->dir, end->bytes);
 	}
 	io_next(ctx, now, IO_FILE);
 	return 0;
@@ -1119,6 +1119,6 @@ int file_uring(__u64 *ctx)
 		return 0;
 	for (int i = 0; i < 2; i++)
 		if (end[i].class == IO_FILE || end[i].class == IO_GONE)
-			io_account(end[i].file, end[i].inode, end[i].dir, end[i].bytes);
+			io_account(end[i].file, end[i].dir, end[i].bytes);
 	return 0;
 }

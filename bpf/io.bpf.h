@@ -40,7 +40,7 @@ enum io_class {
 };
 
 struct io_end {
-	__u64 file, inode; /* struct file, struct inode; 0: closed */
+	__u64 file; /* struct file; 0: closed */
 	__u64 bytes;
 	__u32 dir; /* enum io_dir; IO_NONE: this end is not there */
 	__u32 class; /* enum io_class */
@@ -236,10 +236,8 @@ __inline_always void io_end_of(struct io_end *end, __u32 dir, struct file *f, __
 	end->bytes = bytes;
 	end->class = IO_GONE;
 	end->file = (__u64)f;
-	end->inode = 0;
 	if (!f)
 		return;
-	end->inode = (__u64)BPF_CORE_READ(f, f_inode);
 	end->class = io_class(end->file);
 	if (dir == IO_EITHER) /* vmsplice(2): fs/splice.c asks in this order */
 		end->dir = BPF_CORE_READ(f, f_mode) & FMODE_WRITE ? IO_WRITE : IO_READ;

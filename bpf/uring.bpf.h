@@ -102,7 +102,7 @@ __inline_always bool uring_ends(struct io_end end[2], const struct uring_done *d
 		return false;
 	end[1].dir = IO_NONE;
 	end[1].class = IO_NOBODY;
-	io_end_of(&end[0], dir, BPF_CORE_READ(req, file), d->ret);
+	io_end_of(&end[0], dir, READ_ADDRESS(req, file), d->ret);
 	if ((op == URING_SPLICE || op == URING_TEE) &&
 	    !(BPF_CORE_READ(splice, flags) & SPLICE_F_FD_FIXED))
 		io_end_fill(&end[1], IO_READ, BPF_CORE_READ(splice, splice_fd_in), d->ret);
