@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
@@ -133,6 +135,46 @@ static int on_log(enum libbpf_print_level level, const char *fmt, va_list ap)
 	return 0;
 }
 
+/* ---- memory before 5.11 ---- */
+
+/*
+ * Kernels before 5.11 count the memory of programs and maps against RLIMIT_MEMLOCK (setrlimit(2)), for all
+ * of a user's processes together; later ones against the memory cgroup. libbpf knows them apart by a helper
+ * function, but can no longer do so once the limit is reached: here the release tells.
+ */
+static bool memlock_limits(struct rlimit *limit)
+{
+	int major = 0, minor = 0;
+	struct utsname u;
+
+	return !uname(&u) && sscanf(u.release, "%d.%d", &major, &minor) == 2 &&
+	       (major < 5 || (major == 5 && minor < 11)) && !getrlimit(RLIMIT_MEMLOCK, limit) &&
+	       limit->rlim_cur != RLIM_INFINITY;
+}
+
+/* libbpf asks for no limit at all, which takes CAP_SYS_RESOURCE. Without it there is what the hard limit allows. */
+static void raise_memlock(void)
+{
+	struct rlimit limit;
+
+	if (!memlock_limits(&limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_MEMLOCK, &limit))
+		log_debug("cannot raise RLIMIT_MEMLOCK: %s", strerror(errno));
+}
+
+/* What the kernel means by @err, negative: EPERM is also what it says when that limit is reached. */
+static const char *refusal(int err)
+{
+	struct rlimit limit;
+
+	return err == -EPERM && memlock_limits(&limit)
+		       ? "RLIMIT_MEMLOCK leaves too little memory for BPF on this kernel: ulimit -l unlimited, "
+			 "LimitMEMLOCK=infinity, or CAP_SYS_RESOURCE"
+		       : strerror(-err);
+}
+
 /* ---- coverage ---- */
 
 static struct coverage *coverage_of(struct loader *l, const char *program)
@@ -179,7 +221,7 @@ static void object_lost(struct loader *l, const char *name, int err)
 		if (order[i].object)
 			inside = !strcmp(order[i].object, name);
 		else if (inside && c && !c->reason[0])
-			coverage_lost(l, order[i].program, strerror(-err));
+			coverage_lost(l, order[i].program, refusal(err));
 	}
 }
 
@@ -422,9 +464,9 @@ static int load_object(struct loader *l, size_t i)
 			return err;
 		objection = verifier_objection(verifier_log(l, failed_program));
 		snprintf(why, sizeof(why), "the kernel refuses it: %s",
-			 objection	 ? objection
-			 : failed_why[0] ? failed_why
-					 : strerror(-err));
+			 objection			  ? objection
+			 : failed_why[0] && err != -EPERM ? failed_why
+							  : refusal(err));
 		coverage_lost(l, failed_program, why);
 	}
 	return err;
@@ -516,6 +558,7 @@ int loader_open(struct loader **out, const struct loader_options *o)
 	if (o->ask_verifier)
 		l->logs = calloc(NR_HOOKS, sizeof(*l->logs));
 	libbpf_set_print(on_log);
+	raise_memlock();
 	err = o->cgroup_controller[0] ? find_controller(&l->options) : 0;
 	if (err) {
 		log_error("this kernel does not say where the controller %s is: %s",
@@ -537,7 +580,7 @@ int loader_open(struct loader **out, const struct loader_options *o)
 		if (err &&
 		    i < 2) { /* without processes and system calls there is nothing to tell */
 			log_error("cannot load the BPF object '%s': %s", object_rows[i].name,
-				  strerror(-err));
+				  refusal(err));
 			loader_close(l);
 			return err;
 		}

@@ -326,7 +326,7 @@ def nested(setup, runtime):
     """runc in a container of runc's, by cgroups that are called as Docker's: what the inner one does is its own, and the report knows the chain."""
     if runtime != "runc":
         raise Skip("only runc is asked to leave the cgroups open to the container")
-    host = setup.subdir("host")	# this machine's programs, with runc
+    host = setup.subdir(setup.name())	# this machine's programs, with runc
     outer = CONTAINERS[runtime](setup, None, rootfs=host, mounts=[
         {"destination": "/sys", "type": "none", "source": "/sys", "options": ["rbind", "rw"]},
         {"destination": setup.dir, "type": "none", "source": setup.dir, "options": ["rbind", "rw"]}])

@@ -165,7 +165,7 @@ def docker_in_docker(setup):
     need_vm("dockerd")
     if not os.path.exists("/sys/fs/cgroup/cgroup.controllers"):
         raise Skip("cgroup v1: the daemon inside would need a hierarchy of each controller's")
-    host, secret = setup.subdir("host"), "secret-in-docker-in-docker"
+    host, secret = setup.subdir(setup.name()), "secret-in-docker-in-docker"
     outer = RuncContainer(setup, ["/bin/sh", "-c", IN_DOCKER, setup.dir, setup.rootfs, secret], rootfs=host,
                           readonly=False, more_namespaces=["cgroup"], mounts=[
         {"destination": "/sys", "type": "sysfs", "source": "sysfs"},
@@ -202,7 +202,7 @@ ExecStart=/bin/sh -c 'while [ ! -e %s ]; do sleep 0.2; done; exec /bin/cat /etc/
 def systemd(setup):
     """systemd in a container: its services are the container's, each in its cgroup, and no containers or units."""
     need_vm("systemd-nspawn")	# systemd is there, too
-    host, units, secret, go = setup.subdir("systemd"), setup.subdir("units"), "secret-of-a-service", setup.dir + "/go"
+    host, units, secret, go = setup.subdir(setup.name()), setup.subdir("units"), "secret-of-a-service", setup.dir + "/go"
     with open(os.path.join(units, "secret.service"), "w") as f:
         f.write(UNIT % (EXIT, go, secret))
     container = RuncContainer(setup, ["/lib/systemd/systemd", "--unit=secret.service"], rootfs=host, readonly=False,
@@ -217,7 +217,8 @@ def systemd(setup):
         shell = wait_until(lambda: [p for p in os.listdir("/proc") if p.isdigit() and
                                     read_text_if("/proc/%s/cgroup" % p).rstrip().endswith("/system.slice/secret.service")],
                            RUN_TIMEOUT, "the service; systemd said: %s" % container.errors())
-        rows = list(listed(setup).values())
+        rows = [r for r in listed(setup).values() if r["id"] == container.name or r["id"].endswith(".service") or
+                container.name in [p["id"] for p in r.get("parents", [])]]
         with open(go, "w"):
             pass
         code = container.wait()

@@ -255,6 +255,34 @@ def capabilities(setup, without, works):
         check(not os.path.exists(path), "a report all the same")
 
 
+def memlock(setup):
+    """A low RLIMIT_MEMLOCK, which counts for BPF before 5.11: the soft limit is raised, the hard one only with
+    CAP_SYS_RESOURCE; without it the limit is named, by the doctor as well, and nothing is left behind."""
+    if tuple(map(int, os.uname().release.split(".")[:2])) >= (5, 11):
+        raise Skip("from 5.11 on the memory of BPF is not limited by RLIMIT_MEMLOCK")
+    path = os.path.join(setup.subdir(setup.name()), "r.json")
+    without = ["setpriv", "--bounding-set", "-sys_resource", "--inh-caps", "-all"]
+    some, plenty = 1 << 16, 1 << 29
+    for soft, hard, before, works in ((some, some, [], True), (some, plenty, without, True), (some, some, without, False)):
+        limited = ["prlimit", "--memlock=%d:%d" % (soft, hard), *before]
+        done = run_command(setup, path, "json", ["/bin/cat", "/etc/hostname"], before=limited)
+        said = "%d:%d %r: status %d: %s" % (soft, hard, before, done.returncode, done.stderr)
+        if works:
+            check(done.returncode == 0, said)
+            with open(path, encoding="utf-8") as f:
+                report = json.load(f)
+            check(not any("MEMLOCK" in c.get("reason", "") for c in report["coverage"]), "not all is there: " + said)
+            check(report["events"]["process.exec"]["count"] == 1, "no process.exec: " + said)
+            os.unlink(path)
+        else:
+            check(done.returncode == 125 and "RLIMIT_MEMLOCK" in done.stderr, said)
+            check(not os.listdir(os.path.dirname(path)), "left behind")
+            asked = subprocess.run([*limited, setup.ebpfmon, "doctor"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   text=True, timeout=RUN_TIMEOUT, check=False)
+            check(asked.returncode == 1 and "RLIMIT_MEMLOCK" in asked.stderr, "the doctor: %d: %s" %
+                  (asked.returncode, asked.stderr))
+
+
 def refused(setup, names):
     """Programs that the kernel refuses are named with the reason, and never stop the rest."""
     path = os.path.join(setup.subdir(setup.name()), "r.json")
@@ -376,7 +404,7 @@ CASES = {
     "without.sys_admin": lambda s: capabilities(s, "sys_admin", True),
     "without.bpf_sys_admin": lambda s: capabilities(s, "bpf sys_admin", False),
     "without.perfmon_sys_admin": lambda s: capabilities(s, "perfmon sys_admin", False),
-    "refused.each": each_refused,
+    "memlock": memlock, "refused.each": each_refused,
 }
 CASES.update({"refused." + p: lambda s, p=p: refused_subsystem(s, p) for p in SUBSYSTEMS})
 

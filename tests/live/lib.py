@@ -90,6 +90,7 @@ class Setup:
         self.serial = itertools.count(1)
         os.makedirs(os.path.join(v2_root(), "ebpfmon-live"), exist_ok=True)
         self.docker = None
+        self.usual = None	# what the doctor says: refused.py
         self.lock = threading.Lock()
 
     def name(self):
