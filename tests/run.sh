@@ -249,8 +249,8 @@ in_vm() {
 	[[ $k != */v1 ]] || cgroup=v1
 	[[ $k != */hybrid ]] || cgroup=hybrid
 	[[ $k != */arm64* ]] || arch=arm64 exe=$PWD/build/arm64/ebpfmon tests=$PWD/build/arm64/tests/trigger
-	tests/vm/run.sh --kernel "${k%%/*}" --arch $arch --cgroup $cgroup --memory 2048 --share "$PWD" --timeout 2400 \
-		--out "$build/vm/${k//\//+}" --env LIVE_SHARED=1 --env LIVE_START_TIMEOUT=90 --env LIVE_RUN_TIMEOUT=240 -- \
+	tests/vm/run.sh --kernel "${k%%/*}" --arch $arch --cgroup $cgroup --memory 2048 --share "$PWD" --timeout 5400 \
+		--out "$build/vm/${k//\//+}" --env LIVE_SHARED=1 --env LIVE_START_TIMEOUT=600 --env LIVE_RUN_TIMEOUT=900 -- \
 		tests/vm/guest/tests "$exe" "$tests" "$@"
 }
 
