@@ -2,6 +2,7 @@
 /* The table of triggers, and how they tell what they did. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <net/if.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -252,6 +253,25 @@ int wait_for(pid_t pid)
 		if (errno != EINTR)
 			die("waitpid: %m");
 	return status;
+}
+
+void wait_state(pid_t pid, char state)
+{
+	char path[32], text[128], *at;
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	for (;;) {
+		fd = must(open(path, O_RDONLY));
+		n = must(read(fd, text, sizeof(text) - 1));
+		close(fd);
+		text[n] = 0;
+		at = strrchr(text, ')'); /* the end of the name */
+		if (at && at[1] && at[2] == state)
+			return;
+		usleep(1000);
+	}
 }
 
 bool kernel_at_least(int major, int minor)

@@ -362,14 +362,14 @@ static void run_exec_failed(int argc, char **argv)
 
 static void *thread_exit_group(void *arg)
 {
-	usleep(50000); /* the leader is gone by then */
+	wait_state(getpid(), 'Z'); /* the leader is gone */
 	syscall(SYS_exit_group, (int)(long)arg);
 	return NULL;
 }
 
 static void *thread_exit(void *arg)
 {
-	usleep(50000);
+	wait_state(getpid(), 'Z');
 	syscall(SYS_exit, (int)(long)arg);
 	return NULL;
 }

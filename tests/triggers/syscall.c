@@ -102,7 +102,7 @@ static void never_returning(void)
 {
 	pid_t pid = spawn(block_forever, NULL);
 
-	usleep(100000);
+	wait_state(pid, 'S');
 	kill(pid, SIGKILL);
 	wait_for(pid);
 	fact("syscall.calls");
@@ -178,7 +178,7 @@ static void run_blocked(int argc, char **argv)
 
 	(void)argc;
 	(void)argv;
-	usleep(100000);
+	wait_state(pid, 'S');
 	calls_fact(pid, RAW_PAUSE, 0, 1);
 	open_ended("syscall.calls");
 }
