@@ -9,7 +9,7 @@ import threading
 
 from compare import compare, host_pids
 from events import check_common, find_id, run_phase
-from lib import (CONTAINERS, Recording, Skip, check, flatten, need_docker, ns_pids, record, remove_cgroup,
+from lib import (CONTAINERS, RUN_TIMEOUT, Recording, Skip, check, flatten, need_docker, ns_pids, record, remove_cgroup,
                  wait_until)
 
 
@@ -45,7 +45,7 @@ def tree(setup, runtime):
         find_id(container, ids)
         init = container.init_pid()
         container.go()
-        pids = wait_until(lambda: (lambda p: p if len(p) == 4 else None)(ns_pids(init)), 10, "4 processes")
+        pids = wait_until(lambda: (lambda p: p if len(p) == 4 else None)(ns_pids(init)), RUN_TIMEOUT, "4 processes")
         container.go()
         container.wait_line(1)
         container.go()
@@ -140,7 +140,7 @@ def tcp_peer(setup, runtime, family, address):
                                     host_net=True)
     with record(setup, container) as recording, container:
         check(container.wait() == 0, container.errors())
-        thread.join(10)
+        thread.join(RUN_TIMEOUT)
         recording.stop()
     server.close()
     events = run_phase(recording.events())

@@ -16,8 +16,8 @@ import time
 from attacks import MEMORY_MAX, need_vm, peak
 from events import run_phase
 from refused import doctor, refusing
-from lib import (CONTAINERS, Docker, Failure, READY, RUN_TIMEOUT, Recording, Skip, check, parse_events, read_text,
-                 remove_cgroup, say, v2_root, wait_until)
+from lib import (CONTAINERS, Docker, Failure, READY, RUN_TIMEOUT, Recording, START_TIMEOUT, Skip, check, parse_events,
+                 read_text, remove_cgroup, say, v2_root, wait_until)
 
 # When a signal comes: while this is made, after ebpfmon is ready or not, so many seconds later, so many times.
 MOMENTS = (("json", False, 0.1, 1), ("jsonl", False, 0.3, 1), ("jsonl", True, 0.2, 1), ("json", True, 0.2, 1),
@@ -56,7 +56,7 @@ def signals(setup, sig):
                 [setup.ebpfmon, "run", "-f", form, "-o", path, "--", setup.trigger, "flood", "open", "600"],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=stderr, start_new_session=True)
         if ready:
-            wait_until(lambda p=path: READY in read_text(p + ".stderr"), 30, "ebpfmon to be ready")
+            wait_until(lambda p=path: READY in read_text(p + ".stderr"), START_TIMEOUT, "ebpfmon to be ready")
         time.sleep(delay)
         for _ in range(times):
             process.send_signal(sig)
@@ -181,7 +181,7 @@ def slow_reader(setup):
                                    stdout=subprocess.PIPE, stderr=stderr, stdin=subprocess.DEVNULL)
     recording = type("", (), {"process": process})
     try:
-        wait_until(lambda: READY in read_text(err), 30, "ebpfmon to be ready: " + read_text(err))
+        wait_until(lambda: READY in read_text(err), START_TIMEOUT, "ebpfmon to be ready: " + read_text(err))
         begin = time.monotonic()
         with container:
             check(container.wait() == 0, container.errors())
@@ -214,7 +214,7 @@ def never_read(setup):
         process = subprocess.Popen([setup.ebpfmon, "--wait", "-c", container.name, "-f", "jsonl", "--buffer", "64K"],
                                    stdout=subprocess.PIPE, stderr=stderr, stdin=subprocess.DEVNULL)
     try:
-        wait_until(lambda: READY in read_text(err), 30, "ebpfmon to be ready: " + read_text(err))
+        wait_until(lambda: READY in read_text(err), START_TIMEOUT, "ebpfmon to be ready: " + read_text(err))
         with container:
             check(container.wait() == 0, container.errors())
         process.terminate()

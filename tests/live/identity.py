@@ -294,7 +294,7 @@ def ctr(setup):
             wait_until(lambda: any(name in l for l in say(command + ["tasks", "ls", "-q"]).split()), RUN_TIMEOUT,
                        "the task to run")
             told = json.loads(say(command + ["containers", "info", name]))
-            got = wait_until(lambda: listed(setup).get(name), 10, "it to be listed")
+            got = wait_until(lambda: listed(setup).get(name), RUN_TIMEOUT, "it to be listed")
             say(run + [short, "/bin/true"])
         finally:
             subprocess.run(command + ["tasks", "kill", "-s", "KILL", name], check=False, stdout=subprocess.DEVNULL,
@@ -332,7 +332,7 @@ def pod(setup):
         try:
             wait_until(lambda: any(number in l for l in say(command + ["tasks", "ls", "-q"]).split()), RUN_TIMEOUT,
                        "the task to run")
-            got = wait_until(lambda: listed(setup).get(number), 10, "it to be listed")
+            got = wait_until(lambda: listed(setup).get(number), RUN_TIMEOUT, "it to be listed")
             text = say([setup.ebpfmon, "list", "containers"])
             say(command + ["tasks", "exec", "--exec-id", "one", number, "/bin/echo", "one"])
         finally:
