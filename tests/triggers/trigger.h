@@ -65,7 +65,8 @@ char *below_base(const char *name); /* one of a few static buffers */
 const char *self_path(void); /* this program's file */
 pid_t spawn(void (*fn)(void *arg), void *arg); /* fork, run, _exit(0) */
 int wait_for(pid_t pid); /* status as of waitpid */
-void wait_state(pid_t pid, char state); /* until proc(5) says that of it: 'S' is asleep in a call, 'Z' ended */
+void wait_state(pid_t pid,
+		char state); /* until proc(5) says that of it: 'S' is asleep in a call, 'Z' ended */
 bool kernel_at_least(int major, int minor);
 void loopback_up(void); /* in a new network namespace it is down */
 void wait_for_go(void); /* "-w": a line from standard input */
