@@ -221,8 +221,6 @@ vm_own='attacks.(host_disk|release_agent|binfmt)|faults.clock_back' # what chang
 vm_arm64='runc/(process|syscall|file|ipc|tcp)|refused.(program|field|offline)' # without fexit: no capability.checks
 vm_hooks='runc/(process|capability|syscall.(calls|io)|file.(open$|io|inherit|rename|paths)|ipc.(signal|unix$|sysv.shm)|tcp.(talk|exist|still|datagrams))'
 
-vm_engines='engines/|docker/(process.exec|file.open|case.start_stop|identity.list)$'
-
 # vm_options KERNEL: which live tests it runs. Everything on 6.12, but programs under strace, which takes too long
 # there; each event on the oldest, the newest, and on arm64; one of each kind of hook on the rest. The times are in docs/test/vm.md.
 # Two tests at a time, since each waits for the next sweep half of its time; alone where one sets the clock.
@@ -230,9 +228,9 @@ vm_options() {
 	local runtime=runc jobs=2 tests
 	case $1${VM_CI:+/ci} in
 	7.3/ci) return ;; # the doctor alone: docs/test/vm.md says why
-	6.12) runtime=runc,docker,engines jobs=1 tests="runc/(?!truth)|runc/truth.(shell|tar)|refused|$vm_engines|$vm_own" ;;
-	6.1 | 6.1/ci) runtime=runc,docker,engines jobs=1 tests="$vm_events|$vm_engines|$vm_own" ;;
-	*/v1* | */hybrid*) runtime=runc,docker,engines tests="runc/process|runc/file.open$|$vm_engines|attacks.release_agent" ;;
+	6.12) runtime=runc,engines jobs=1 tests="runc/(?!truth)|runc/truth.(shell|tar)|refused|engines/|$vm_own" ;;
+	6.1 | 6.1/ci) runtime=runc,engines jobs=1 tests="$vm_events|engines/|$vm_own" ;;
+	*/v1* | */hybrid*) runtime=runc,engines tests="runc/process|runc/file.open$|engines/|attacks.release_agent" ;;
 	6.1/arm64*) tests=$vm_arm64 ;;
 	5.10/arm64*) tests='runc/(process.(fork|credentials)|syscall.calls|ipc.signal|tcp.talk)' ;;
 	5.10 | 5.10/ci) tests="$vm_events|faults.memlock" ;;
