@@ -111,7 +111,6 @@ __inline_always __u32 sys_abi_current(void)
  * bpf(2) can do by itself (BPF_PROG_TEST_RUN), and where the verifier has to be told the type.
  */
 #ifdef TEST_RUN
-void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym;
 #define given(p) ((typeof(p))bpf_rdonly_cast(p, bpf_core_type_id_kernel(typeof(*(p)))))
 #else
 #define given(p) (p)
