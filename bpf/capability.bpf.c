@@ -49,21 +49,25 @@ static __always_inline __u64 stack_word(__u64 base, __u32 at)
 	return word;
 }
 
-/* Finds the addresses of two frames in the stack, the second behind the first. */
+/*
+ * Finds the addresses of two frames in the stack, the second behind the first. What was found is kept
+ * where the verifier does not follow it. CPUs that learn at the same time find the same.
+ */
 static __always_inline void layout_learn(__u64 base, __u64 capable, __u64 caller)
 {
-	struct frame_layout l = {};
+	volatile struct frame_layout *l = &layout;
 
-	for (__u32 at = 1; at < LAYOUT_MAX && !l.caller_at; at++) {
+	l->capable_at = l->caller_at = 0;
+	for (__u32 at = 1; at < LAYOUT_MAX; at++) {
 		__u64 word = stack_word(base, at);
 
-		if (!l.capable_at && word == capable)
-			l.capable_at = at;
-		else if (l.capable_at && word == caller)
-			l.caller_at = at;
+		if (!l->capable_at) {
+			if (word == capable)
+				l->capable_at = at;
+		} else if (!l->caller_at && word == caller) {
+			l->caller_at = at;
+		}
 	}
-	if (l.caller_at)
-		layout = l;
 }
 
 /* Who called cap_capable(); 0: the stack has to be walked. */
