@@ -173,7 +173,7 @@ suite_live() {
 	need_cgroup2
 	check doctor native_doctor
 	# shellcheck disable=SC2086 # words
-	summed live python3 tests/live/run.py --ebpfmon "${EBPFMON:-./ebpfmon}" ${LIVE_OPTIONS:-}
+	summed live python3 tests/live/run.py --ebpfmon "${EBPFMON:-./ebpfmon}" -j 2 ${LIVE_OPTIONS:-}
 }
 
 # relocations and tracepoints of every program against every kernel

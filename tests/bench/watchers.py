@@ -252,6 +252,7 @@ class PerfTrace(Watcher):
     name = "perf trace"
     doc = "perf trace -s"
     peer = counts_all = True
+    slow = 20
 
     def wrap(self, command):
         self.dir = Path(tempfile.mkdtemp(dir=self.bench.disk))

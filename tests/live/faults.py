@@ -54,7 +54,7 @@ def signals(setup, sig):
         with open(path + ".stderr", "w") as stderr:
             process = subprocess.Popen(
                 [setup.ebpfmon, "run", "-f", form, "-o", path, "--", setup.trigger, "flood", "open", "600"],
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=stderr, start_new_session=True)
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=stderr, start_new_session=True, cwd=work)
         if ready:
             wait_until(lambda p=path: READY in read_text(p + ".stderr"), START_TIMEOUT, "ebpfmon to be ready")
         time.sleep(delay)
