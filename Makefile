@@ -5,7 +5,7 @@
 VERSION := $(shell cat VERSION)
 PREFIX  ?= /usr/local
 DESTDIR ?=
-BUILD   ?= build
+BUILD   ?= build$(if $(SANITIZE),/sanitize,$(if $(COVERAGE),/coverage))
 CC      ?= gcc
 CLANG   ?= clang
 BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool /sbin/bpftool) bpftool)
@@ -36,11 +36,9 @@ CFLAGS   ?= -O2 -g
 ALL_CFLAGS := -std=gnu11 $(CFLAGS) $(WARN) $(WERROR) -D_GNU_SOURCE -DEBPFMON_VERSION='"$(VERSION)"' $(INCLUDES)
 LDLIBS   := $(LIBBPF_LIBS) -lelf -lz -lcjson -lm $(SECCOMP_LIBS)
 ifdef SANITIZE
-BUILD := build/sanitize
 ALL_CFLAGS += -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 ALL_LDFLAGS := $(LDFLAGS) -fsanitize=address,undefined
 else ifdef COVERAGE
-BUILD := build/coverage
 ALL_CFLAGS += -O0 --coverage -fprofile-abs-path
 ALL_LDFLAGS := $(LDFLAGS) --coverage
 else
