@@ -125,7 +125,8 @@ def io_uring(setup):
     check(len(warned) == 1 and "operations pass seccomp by: " in warned[0] and "nop" in warned[0], done.stderr)
 
 
-SERVER = "trap 'echo reloaded' HUP; trap 'kill $!; exit 0' TERM; busybox nc -l -p 4321 >/dev/null & echo up; " \
+SERVER = "trap 'echo reloaded' HUP; trap 'kill $!; exit 0' TERM; busybox nc -l -p 4321 >/dev/null & " \
+         "until busybox grep -q :10E1 /proc/net/tcp /proc/net/tcp6; do busybox sleep 0.05; done; echo up; " \
          "while :; do busybox sleep 0.1; done"
 
 
