@@ -215,7 +215,7 @@ suite_portable_vm() {
 
 # Kernels as KERNEL= takes them: NAME[/arm64][/v1|/hybrid], cgroup v2 if nothing else is said; the longest first.
 vm_all='6.12 6.1 6.1/v1 6.1/hybrid 5.10 7.3 6.1/arm64 5.10/arm64 6.12/arm64 7.3/arm64 5.10-rt 6.1-rt 6.16 6.18 7.2'
-vm_ci='6.1 6.12 5.10 6.1/v1 6.1/hybrid 7.3'
+vm_ci='6.1 6.12 5.10 6.1/v1 6.1/hybrid'
 vm_events='runc/(process|syscall|file|ipc|tcp|capability)|refused.(program|field|offline)'
 vm_own='attacks.(host_disk|release_agent|binfmt)|faults.clock_back' # what changes the machine
 vm_arm64='runc/(process|syscall|file|ipc|tcp)|refused.(program|field|offline)' # without fexit: no capability.checks

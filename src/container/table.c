@@ -704,29 +704,14 @@ static struct container *by_state(struct scan *s, struct node *n)
 	return c;
 }
 
-/* Might anybody's records know more of it? All have been listed, but those of users who are not logged in. */
-static bool may_be_known(const struct scan *s, const struct container *c)
-{
-	if (cgroup_path_owner(c->cgroup_path, strlen(c->cgroup_path)) > 0 ||
-	    delegated_to(s->t, c->cgroup_path) > 0)
-		return true;
-	for (size_t i = 0; i < s->nr_known; i++)
-		if (s->known[i].id && !strcmp(s->known[i].id, c->id))
-			return true;
-	return false;
-}
-
-/*
- * What is known of one that its path names: mostly it was found with all that run. What was not, has
- * no first process in the records, or is in none: to ask every place again for each of 2,000 takes a second.
- */
+/* What is known of one that its path names: mostly it was found with all that run; LXC lists nothing. */
 static void learn_running(struct scan *s, struct container *c)
 {
 	struct container_info *record = record_of(s, c->cgroup_path);
 
 	if (record && !strcmp(record->id, c->id))
 		take_record(c, record);
-	else if (record || may_be_known(s, c))
+	else
 		learn(s->t, c, 0, false);
 }
 
