@@ -70,7 +70,7 @@ def run_one(name, function):
 
 
 # What these do to the machine, or measure of it, would be the others' as well: one at a time, behind the others.
-ALONE = re.compile(r"^(refused|swarm|flood|attacks|faults|safety)\.|pid_reuse")
+ALONE = re.compile(r"^(refused|swarm|flood|attacks|faults|safety)\.|pid_reuse|identity.select$")
 
 
 def run_all(tests, jobs, stop_at_failure):
