@@ -657,8 +657,7 @@ struct scan {
 	struct container_table *t;
 	char *mount;
 	__u64 now;
-	struct container_info *
-		known; /* containers, from the runtimes' records; those that run have an init_pid */
+	struct container_info *known; /* running containers, from the runtimes' records */
 	size_t nr_known;
 };
 
@@ -667,7 +666,7 @@ static int remember(struct container_info *info, void *arg)
 	struct scan *s = arg;
 	struct container_info *grown;
 
-	if (!info->id)
+	if (!info->id || !info->init_pid)
 		return 0;
 	grown = realloc(s->known, (s->nr_known + 1) * sizeof(*grown));
 	if (!grown)
@@ -682,7 +681,7 @@ static int remember(struct container_info *info, void *arg)
 static struct container_info *record_of(struct scan *s, const char *path)
 {
 	for (size_t i = 0; i < s->nr_known; i++)
-		for (size_t j = 0; s->known[i].init_pid && j < s->known[i].nr_cgroups; j++)
+		for (size_t j = 0; j < s->known[i].nr_cgroups; j++)
 			if (!strcmp(s->known[i].cgroups[j], path))
 				return &s->known[i];
 	return NULL;
