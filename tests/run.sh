@@ -227,7 +227,6 @@ vm_hooks='runc/(process|capability|syscall.(calls|io)|file.(open$|io|inherit|ren
 vm_options() {
 	local runtime=runc jobs=2 tests
 	case $1${VM_CI:+/ci} in
-	7.3/ci) return ;; # the doctor alone: docs/test/vm.md says why
 	6.12) runtime=runc,engines jobs=1 tests="runc/(?!truth)|runc/truth.(shell|tar)|refused|engines/|$vm_own" ;;
 	6.1 | 6.1/ci) runtime=runc,engines jobs=1 tests="$vm_events|engines/|$vm_own" ;;
 	*/v1* | */hybrid*) runtime=runc,engines tests="runc/process|runc/file.open$|engines/|attacks.release_agent" ;;
