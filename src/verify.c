@@ -29,6 +29,14 @@ int verify_run(const struct verify *v, const cJSON *profile, const cJSON *caps, 
 	return err;
 }
 
+int verify_effect(const struct verify *v, const cJSON *profile, const cJSON *caps, bool log,
+		  struct outcome *got)
+{
+	int err = verify_run(v, profile, caps, got);
+
+	return err ? err : (int)replay_effect(&v->want, got, log);
+}
+
 void verify_difference(cJSON *out, const char *key, const struct captured *a,
 		       const struct captured *b)
 {
@@ -51,6 +59,13 @@ void verify_difference(cJSON *out, const char *key, const struct captured *a,
 		line[len] = 0;
 		cJSON_AddStringToObject(o, names[i], line);
 	}
+}
+
+void verify_outcome(const struct verify *v, const struct outcome *got, cJSON *out)
+{
+	cJSON_AddNumberToObject(out, "exit_status", got->status);
+	verify_difference(out, "output", &v->want.out, &got->out);
+	verify_difference(out, "log", &v->want.err, &got->err);
 }
 
 int verify_oracle(struct verify *v, cJSON *out)
@@ -89,25 +104,21 @@ int verify_oracle(struct verify *v, cJSON *out)
 int verify_replay(const struct verify *v, cJSON *out)
 {
 	cJSON *o = cJSON_AddObjectToObject(out, "replay"), *effects;
-	enum effect worst = EFFECT_NONE;
+	int worst = EFFECT_NONE;
 
 	effects = cJSON_AddArrayToObject(o, "effects");
 	for (unsigned int i = 0; i < v->runs; i++) {
 		struct outcome got = {0};
-		enum effect e;
-		int err = verify_run(v, v->profile, v->caps, &got);
+		int e = verify_effect(v, v->profile, v->caps, v->log_is_stable, &got);
 
-		if (err)
-			return err;
-		e = replay_effect(&v->want, &got, v->log_is_stable);
+		if (e < 0)
+			return e;
 		cJSON_AddItemToArray(effects, cJSON_CreateString(effect_names[e]));
 		if (e > worst) {
 			cJSON_DeleteItemFromObject(o, "output");
 			cJSON_DeleteItemFromObject(o, "log");
 			cJSON_DeleteItemFromObject(o, "exit_status");
-			cJSON_AddNumberToObject(o, "exit_status", got.status);
-			verify_difference(o, "output", &v->want.out, &got.out);
-			verify_difference(o, "log", &v->want.err, &got.err);
+			verify_outcome(v, &got, o);
 		}
 		worst = e > worst ? e : worst;
 		outcome_free(&got);
@@ -137,18 +148,15 @@ static const char *kept_because(const struct verify *v, const struct advice *a, 
 /* The worst of some runs; one that does any harm is enough. */
 static int ablate(const struct verify *v, const cJSON *profile, const cJSON *caps)
 {
-	enum effect e = EFFECT_NONE;
+	int e = EFFECT_NONE;
 
 	for (int i = 0; i < VERIFY_REPEATS && e == EFFECT_NONE; i++) {
 		struct outcome got = {0};
-		int err = verify_run(v, profile, caps, &got);
 
-		if (err)
-			return err;
-		e = replay_effect(&v->want, &got, v->log_is_stable);
+		e = verify_effect(v, profile, caps, v->log_is_stable, &got);
 		outcome_free(&got);
 	}
-	return (int)e;
+	return e;
 }
 
 static int add_effect(cJSON *to, const char *name, int effect)

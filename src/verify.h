@@ -45,6 +45,11 @@ int verify_portability(struct verify *v, struct cJSON *out);
  */
 int verify_run(const struct verify *v, const struct cJSON *profile, const struct cJSON *caps,
 	       struct outcome *o);
+/* The same, and enum effect of what it did beside what it does as it is; @log: its messages count. */
+int verify_effect(const struct verify *v, const struct cJSON *profile, const struct cJSON *caps,
+		  bool log, struct outcome *got);
+/* How the command ended, and its first differences from how it does as it is, as members of @out. */
+void verify_outcome(const struct verify *v, const struct outcome *got, struct cJSON *out);
 /* What the first difference looks like, for people: a line of each side, as member @key of @out. */
 void verify_difference(struct cJSON *out, const char *key, const struct captured *without,
 		       const struct captured *under);

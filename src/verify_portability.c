@@ -7,24 +7,19 @@
 static int try_mode(struct verify *v, bool new_privileges, cJSON *o)
 {
 	cJSON *effects = cJSON_AddArrayToObject(o, "effects");
-	enum effect worst = EFFECT_NONE;
+	int worst = EFFECT_NONE;
 
 	cJSON_AddBoolToObject(o, "no_new_privileges", !new_privileges);
 	v->apply.new_privileges = new_privileges;
 	for (unsigned int i = 0; i < v->runs; i++) {
 		struct outcome got = {0};
-		enum effect e;
-		int err = verify_run(v, v->profile, v->caps, &got);
+		int e = verify_effect(v, v->profile, v->caps, false, &got);
 
-		if (err)
-			return err;
-		e = replay_effect(&v->want, &got, false);
+		if (e < 0)
+			return e;
 		cJSON_AddItemToArray(effects, cJSON_CreateString(effect_names[e]));
-		if (e != EFFECT_NONE && worst == EFFECT_NONE) {
-			cJSON_AddNumberToObject(o, "exit_status", got.status);
-			verify_difference(o, "output", &v->want.out, &got.out);
-			verify_difference(o, "log", &v->want.err, &got.err);
-		}
+		if (e != EFFECT_NONE && worst == EFFECT_NONE)
+			verify_outcome(v, &got, o);
 		worst = e > worst ? e : worst;
 		outcome_free(&got);
 	}
