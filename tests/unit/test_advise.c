@@ -6,41 +6,12 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include <cjson/cJSON.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include "advise_render.h"
+#include "advice.h"
 
-#define HEAD "{\"schema\":\"ebpfmon.report\",\"schema_version\":1,"
-
-static struct advice *advice;
 static struct advice_form form = {.base = {.runtime = "runc"}};
-
-static int fresh(void **state)
-{
-	(void)state;
-	advice = advice_new();
-	return advice ? 0 : -1;
-}
-
-static int done(void **state)
-{
-	(void)state;
-	advice_free(advice);
-	return 0;
-}
-
-static int add(const char *json)
-{
-	cJSON *doc = cJSON_Parse(json);
-	int err;
-
-	assert_non_null(doc);
-	err = advice_add(advice, doc);
-	cJSON_Delete(doc);
-	return err;
-}
 
 typedef void renderer(FILE *out, const struct advice *a, const struct advice_form *f);
 

@@ -6,43 +6,21 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include <cjson/cJSON.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "advise_render.h"
+#include "advice.h"
 #include "json_at.h"
 #include "json_file.h"
 #include "report_read.h"
 
-#define HEAD "{\"schema\":\"ebpfmon.report\",\"schema_version\":1,"
-
-static struct advice *advice;
 static struct advice_form form;
 
-static int fresh(void **state)
+static void add_whole(const char *json)
 {
-	(void)state;
-	advice = advice_new();
-	return advice ? 0 : -1;
-}
-
-static int done(void **state)
-{
-	(void)state;
-	advice_free(advice);
-	return 0;
-}
-
-static void add(const char *json)
-{
-	cJSON *doc = cJSON_Parse(json);
-
-	assert_non_null(doc);
-	assert_int_equal(advice_add(advice, doc), 0);
-	cJSON_Delete(doc);
+	assert_int_equal(add(json), 0);
 }
 
 static const char *capabilities(enum capability_form how)
@@ -63,14 +41,15 @@ static const char *capabilities(enum capability_form how)
 /* Chowned a file, read another's, was refused a raw socket; of what it had, KILL was never asked for. */
 static void record_checks(void)
 {
-	add(HEAD
-	    "\"container\":{\"capabilities\":[\"CAP_CHOWN\",\"CAP_KILL\",\"CAP_DAC_OVERRIDE\"]},"
-	    "\"capabilities\":{\"checks\":[" CHECK("1", "chown", "CAP_CHOWN", "true", "") "," CHECK(
-		    "1", "socket", "CAP_NET_RAW", "false",
-		    ",\"error\":\"EPERM\"") "," CHECK("1", "openat", "CAP_DAC_READ_SEARCH", "false",
-						      "") "," CHECK("1", "openat",
-								    "CAP_DAC_OVERRIDE", "true",
-								    "") "]}}");
+	add_whole(
+		HEAD
+		"\"container\":{\"capabilities\":[\"CAP_CHOWN\",\"CAP_KILL\",\"CAP_DAC_OVERRIDE\"]},"
+		"\"capabilities\":{\"checks\":[" CHECK("1", "chown", "CAP_CHOWN", "true", "") "," CHECK(
+			"1", "socket", "CAP_NET_RAW", "false",
+			",\"error\":\"EPERM\"") "," CHECK("1", "openat", "CAP_DAC_READ_SEARCH",
+							  "false", "") "," CHECK("1", "openat",
+										 "CAP_DAC_OVERRIDE",
+										 "true", "") "]}}");
 }
 
 static void capabilities_in_each_form(void **state)
@@ -126,7 +105,7 @@ static void capabilities_with_evidence(void **state)
 static void nothing_needed(void **state)
 {
 	(void)state;
-	add(HEAD "\"capabilities\":{\"checks\":[]}}");
+	add_whole(HEAD "\"capabilities\":{\"checks\":[]}}");
 	assert_string_equal(capabilities(CAPS_DOCKER), "--cap-drop=ALL\n");
 	assert_string_equal(capabilities(CAPS_OCI),
 			    "{\"bounding\": [], \"effective\": [], \"permitted\": []}\n");
@@ -151,20 +130,21 @@ static void an_apparmor_profile(void **state)
 	const char *text;
 
 	(void)state;
-	add(HEAD
-	    "\"container\":{\"name\":\"We b\"},"
-	    "\"capabilities\":{\"checks\":[" CHECK(
-		    "1", "chown", "CAP_CHOWN", "true",
-		    "") "]},"
-			"\"syscalls\":{\"calls\":[{\"name\":\"socket\",\"count\":1},{\"name\":\"ptrace\",\"count\":1}],"
-			"\"arguments\":[{\"nr\":\"socket\",\"a\":\"0xa\",\"b\":\"0x1\",\"c\":\"0x0\",\"count\":1}]},"
-			"\"processes\":{\"tree\":[{\"execs\":[{\"exe\":\"/bin/sh\",\"phase\":\"run\"}]}]},"
-			"\"files\":{\"list\":[{\"path\":\"/etc/a*{b\",\"opens\":1},"
-			"{\"path\":\"/proc/17/stat\",\"opens\":1},{\"path\":\"/lib/c.so\",\"opens\":1,\"mmaps\":1},"
-			"{\"path\":\"/d\",\"type\":\"directory\",\"opens\":1},"
-			"{\"path\":\"/var/log/x.1\",\"opens\":1,\"created\":1},"
-			"{\"path\":\"/data/kept\",\"opens\":1,\"writes\":3},"
-			"{\"path\":\"/top\",\"opens\":1,\"created\":1}]}}");
+	add_whole(
+		HEAD
+		"\"container\":{\"name\":\"We b\"},"
+		"\"capabilities\":{\"checks\":[" CHECK(
+			"1", "chown", "CAP_CHOWN", "true",
+			"") "]},"
+			    "\"syscalls\":{\"calls\":[{\"name\":\"socket\",\"count\":1},{\"name\":\"ptrace\",\"count\":1}],"
+			    "\"arguments\":[{\"nr\":\"socket\",\"a\":\"0xa\",\"b\":\"0x1\",\"c\":\"0x0\",\"count\":1}]},"
+			    "\"processes\":{\"tree\":[{\"execs\":[{\"exe\":\"/bin/sh\",\"phase\":\"run\"}]}]},"
+			    "\"files\":{\"list\":[{\"path\":\"/etc/a*{b\",\"opens\":1},"
+			    "{\"path\":\"/proc/17/stat\",\"opens\":1},{\"path\":\"/lib/c.so\",\"opens\":1,\"mmaps\":1},"
+			    "{\"path\":\"/d\",\"type\":\"directory\",\"opens\":1},"
+			    "{\"path\":\"/var/log/x.1\",\"opens\":1,\"created\":1},"
+			    "{\"path\":\"/data/kept\",\"opens\":1,\"writes\":3},"
+			    "{\"path\":\"/top\",\"opens\":1,\"created\":1}]}}");
 	text = apparmor();
 	assert_ptr_equal(strstr(text, "profile ebpfmon-we-b flags=("), text);
 	assert_non_null(strstr(text, "\tcapability chown,\n"));
@@ -186,7 +166,7 @@ static void an_apparmor_profile(void **state)
 static void sockets_not_known(void **state)
 {
 	(void)state;
-	add(HEAD "\"syscalls\":{\"calls\":[{\"name\":\"socket\",\"count\":2}]}}");
+	add_whole(HEAD "\"syscalls\":{\"calls\":[{\"name\":\"socket\",\"count\":2}]}}");
 	assert_non_null(strstr(apparmor(), "\tnetwork,\n"));
 }
 
