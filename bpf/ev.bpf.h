@@ -24,6 +24,8 @@ enum bpf_func_id___6_2 { BPF_FUNC_cgrp_storage_get___6_2 };
 
 extern void *bpf_rdonly_cast(const void *address, __u32 btf_id) __ksym __weak;
 
+#define KERNEL_CAST(p) ((typeof(*(p)) *)bpf_rdonly_cast(p, bpf_core_type_id_kernel(typeof(*(p)))))
+
 /* An address that a function is given has to be a number to the verifier: by the helper. */
 #define READ_ADDRESS(src, a, ...)                                                                  \
 	({                                                                                         \
@@ -35,9 +37,7 @@ extern void *bpf_rdonly_cast(const void *address, __u32 btf_id) __ksym __weak;
 #undef BPF_CORE_READ
 #define BPF_CORE_READ(src, a, ...)                                                                 \
 	(bpf_core_enum_value_exists(enum bpf_func_id___6_2, BPF_FUNC_cgrp_storage_get___6_2)       \
-		 ? ___arrow(((typeof(*(src)) *)bpf_rdonly_cast(                                    \
-				    src, bpf_core_type_id_kernel(typeof(*(src))))),                \
-			    a, ##__VA_ARGS__)                                                      \
+		 ? ___arrow(KERNEL_CAST(src), a, ##__VA_ARGS__)                                    \
 		 : READ_ADDRESS(src, a, ##__VA_ARGS__))
 
 /* Set by the loader before the programs are verified: what is off costs nothing. */

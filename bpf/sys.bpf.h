@@ -111,7 +111,7 @@ __inline_always __u32 sys_abi_current(void)
  * bpf(2) can do by itself (BPF_PROG_TEST_RUN), and where the verifier has to be told the type.
  */
 #ifdef TEST_RUN
-#define given(p) ((typeof(p))bpf_rdonly_cast(p, bpf_core_type_id_kernel(typeof(*(p)))))
+#define given(p) KERNEL_CAST(p)
 #else
 #define given(p) (p)
 #endif

@@ -636,6 +636,13 @@ struct {
 	__type(value, struct ev_syscall_io_uring);
 } syscall_io_uring_rest SEC(".maps");
 
+static __always_inline void uring_add(struct ev_syscall_io_uring *v, bool silent)
+{
+	__sync_fetch_and_add(&v->count, 1);
+	if (silent)
+		__sync_fetch_and_add(&v->silent, 1);
+}
+
 /* @silent: the request asked for no completion if it succeeds. */
 static __always_inline void uring_count(__u32 op, bool silent)
 {
@@ -651,9 +658,7 @@ static __always_inline void uring_count(__u32 op, bool silent)
 	k.op = op | (task_in_setup(t) ? KEY_SETUP : 0);
 	v = bpf_map_lookup_elem(&syscall_io_uring, &k);
 	if (v) {
-		__sync_fetch_and_add(&v->count, 1);
-		if (silent)
-			__sync_fetch_and_add(&v->silent, 1);
+		uring_add(v, silent);
 		return;
 	}
 	ev_header(&e.hdr, EV_syscall_io_uring, sizeof(e));
@@ -668,7 +673,7 @@ static __always_inline void uring_count(__u32 op, bool silent)
 	if (!v)
 		v = counter_rest(&syscall_io_uring_rest, &k, &e.hdr, sizeof(e));
 	if (v)
-		__sync_fetch_and_add(&v->count, 1);
+		uring_add(v, silent);
 }
 
 static __always_inline void uring_count_request(struct io_kiocb *req)
