@@ -177,10 +177,10 @@ __inline_always long sys_exit_ret(__u64 *ctx)
 /* ---- who makes the call ---- */
 
 /*
- * What this CPU found out about the task that it last saw at the exit of a system call. Most
- * exits are of the same task as the one before, watched or not: then nothing is looked up. Only
- * syscall_exit writes it; what it tail-calls may read it, as no other exit is dealt with on this CPU
- * meanwhile.
+ * What this CPU found out about the tasks that it saw at the exit of system calls. Most exits are of a task
+ * that was there before, watched or not: then nothing is looked up. Those that call each other (a pipe's
+ * ends, a server and its client) mostly have a slot each. Only syscall_exit writes them; what it tail-calls
+ * may read its own, as no other exit is dealt with on this CPU meanwhile.
  */
 struct seen {
 	__u64 task; /* address of its task_struct */
@@ -196,12 +196,22 @@ struct seen {
 	__u32 pad;
 };
 
+#define SEEN_BITS 4
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, 1 << SEEN_BITS);
 	__type(key, __u32);
 	__type(value, struct seen);
 } seen SEC(".maps");
+
+/* The slot of a task, which may be another's. Fibonacci hashing: the high bits depend on all others. */
+__inline_always struct seen *seen_slot(const struct task_struct *t)
+{
+	__u32 slot = (__u32)((__u64)t >> 6) * 2654435769u >> (32 - SEEN_BITS);
+
+	return bpf_map_lookup_elem(&seen, &slot);
+}
 
 __inline_always void seen_look(struct seen *s, struct task_struct *t)
 {
@@ -221,9 +231,8 @@ __inline_always void seen_look(struct seen *s, struct task_struct *t)
 __inline_always struct seen *seen_watched(void)
 {
 	struct task_struct *t = (struct task_struct *)bpf_get_current_task();
-	__u32 zero = 0;
-	struct seen *s = bpf_map_lookup_elem(&seen, &zero);
 	volatile struct ev_state *now = state_get();
+	struct seen *s = seen_slot(t);
 	__u64 g;
 
 	if (!s || !now)
@@ -240,9 +249,7 @@ __inline_always struct seen *seen_watched(void)
 /* The same for programs that syscall_exit tail-calls: it has looked. */
 __inline_always const struct seen *seen_caller(void)
 {
-	__u32 zero = 0;
-
-	return bpf_map_lookup_elem(&seen, &zero);
+	return seen_slot((struct task_struct *)bpf_get_current_task());
 }
 
 struct sys_call {

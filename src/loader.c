@@ -200,9 +200,30 @@ static bool attaches(const struct hook *h)
 	return h->kind == HOOK_TRACEPOINT || h->kind == HOOK_REFINEMENT;
 }
 
+/*
+ * A program on sys_exit costs every system call of the host something. Of containers and processes these
+ * events need it, of the other subsystems all but a few.
+ */
+static bool exits_wanted(const struct loader *l)
+{
+	static const enum ev_type at_exit[] = {EV_container_enter, EV_process_exec_failed,
+					       EV_process_credentials, EV_process_namespaces};
+	const __u64 *events = l->options.config.events;
+
+	for (size_t i = 0; i < sizeof(at_exit) / sizeof(at_exit[0]); i++)
+		if (events[at_exit[i] / 64] >> at_exit[i] % 64 & 1)
+			return true;
+	for (int sub = 0; sub < EVS__MAX; sub++)
+		if (sub != EVS_container && sub != EVS_process && l->options.subsystems[sub])
+			return true;
+	return false;
+}
+
 static bool hook_wanted(const struct loader *l, const struct hook *h)
 {
 	if (!strcmp(h->program, "syscall_enter") && !l->options.trace_enter)
+		return false;
+	if ((h->calls || h->sub == EVS_syscall) && !exits_wanted(l))
 		return false;
 	/* containers and processes are always followed; syscall_exit serves everybody */
 	return h->sub == EVS_container || h->sub == EVS_process || h->sub == EVS_syscall ||
@@ -820,7 +841,7 @@ int loader_attach(struct loader *l)
 		else if (hooks[i].kind == HOOK_ITERATOR && !l->coverage[i].reason[0])
 			l->coverage[i].active = find_program(l, hooks[i].program) != NULL;
 	}
-	return coverage_of(l, "syscall_exit")->active ? 0 : -ENOTSUP;
+	return !exits_wanted(l) || coverage_of(l, "syscall_exit")->active ? 0 : -ENOTSUP;
 }
 
 void loader_detach(struct loader *l)

@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: MIT
 """Tests that are not of one event: who a process is, which container, which phase, what is left out."""
 import contextlib
+import glob
 import json
 import os
+import re
 import signal
 import socket
 import threading
 
 from compare import compare, host_pids
 from events import check_common, find_id, run_phase
-from lib import (CONTAINERS, RUN_TIMEOUT, Recording, Skip, check, flatten, need_docker, ns_pids, record, remove_cgroup,
-                 wait_until)
+from lib import (CONTAINERS, RUN_TIMEOUT, Recording, Skip, check, flatten, need_docker, ns_pids, read_text, record,
+                 remove_cgroup, wait_until)
 
 
 def of(events, name):
@@ -165,6 +167,37 @@ def selection(setup, runtime):
           "not asked for: %r" % kinds)
 
 
+def tracepoints_of(pid):
+    """What a process's programs are attached to, as the kernel says: raw tracepoints by name, all else by its kind."""
+    found = set()
+    for path in glob.glob("/proc/%d/fdinfo/*" % pid):
+        found.update(re.findall(r"^(?:tp_name|link_type):\s*(\S+)$", read_text(path), re.MULTILINE))
+    return found
+
+
+def attached(setup, runtime):
+    """For events that do not come from system calls nothing is attached to these, and such events are told all the same."""
+    if runtime != "runc":
+        raise Skip("what is attached does not depend on the runtime")
+    container = CONTAINERS[runtime](setup, ["/bin/trigger", "process.exec"])
+    with contextlib.ExitStack() as stack:
+        few, more = (stack.enter_context(Recording(setup, ["-c", container.name, "-e", events]))
+                     for events in ("process.exec", "process.exec,process.exec_failed"))
+        stack.enter_context(container)
+        least, added = tracepoints_of(few.process.pid), tracepoints_of(more.process.pid)
+        check("task_newtask" in least and "sys_exit" not in least, "for process.exec alone: %r" % least)
+        # since 7.1 it is a classic tracepoint, the only one
+        check((added - least) & {"sys_exit", "perf_event"}, "for process.exec_failed: %r" % added)
+        check(container.wait() == 0, container.errors())
+        few.stop()
+        more.stop()
+    account = container.account()
+    account["facts"] = of(account["facts"], "process.exec")
+    account["complete"] = ["process.exec"]
+    compare(account, run_phase(few.events()))
+    compare(account, of(run_phase(more.events()), "process.exec"))
+
+
 def filters(setup, runtime):
     """Each filter leaves what it asks for, of every subsystem, and nothing else."""
     if runtime != "runc":
@@ -252,7 +285,7 @@ def new_parent(setup, runtime):
 CASES = {
     "new_parent": new_parent,
     "start_stop": start_stop, "tree": tree, "phases": phases, "two": two, "exec": exec_in,
-    "selection": selection, "filters": filters, "report": report, "sigterm": interrupted_end,
+    "selection": selection, "attached": attached, "filters": filters, "report": report, "sigterm": interrupted_end,
     "tcp_peer.ipv4": lambda s, r: tcp_peer(s, r, socket.AF_INET, "127.0.0.1"),
     "tcp_peer.ipv6": lambda s, r: tcp_peer(s, r, socket.AF_INET6, "::1"),
 }
