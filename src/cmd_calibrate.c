@@ -2,7 +2,8 @@
 /*
  * ebpfmon calibrate: what a runtime calls between loading the filter and the entry point. Which of
  * the calls come is chance (Go's scheduler), so many trivial containers are started, under a filter that
- * allows everything, and recorded as any other.
+ * allows everything, and recorded as any other. Others depend on how it is started: the container that
+ * engines create and start later waits under the filter (crun), and a user's gets the user's output (runc).
  */
 #include <cjson/cJSON.h>
 #include <dirent.h>
@@ -14,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
@@ -26,6 +28,15 @@
 #include "recorder.h"
 
 #define MODES 2 /* BASE_PLAIN, BASE_NNP */
+#define USER  65534 /* any but root */
+
+/* How containers are started, in turn; in each way in each mode. */
+static const struct start_way {
+	bool created; /* create, then start, as engines do; otherwise run */
+	unsigned int user;
+} ways[] = {{false, 0}, {true, 0}, {false, USER}, {true, USER}};
+
+#define NR_WAYS (sizeof(ways) / sizeof(ways[0]))
 
 struct calibration {
 	const char *runtime; /* what is executed */
@@ -84,7 +95,7 @@ static int ask_version(struct calibration *c)
 
 /* The host's programs, read-only; the entry point is true(1). */
 static const char config_text[] =
-	"{\"ociVersion\":\"1.0.2\",\"process\":{\"terminal\":false,\"user\":{\"uid\":0,\"gid\":0},"
+	"{\"ociVersion\":\"1.0.2\",\"process\":{\"terminal\":false,\"user\":{\"uid\":%u,\"gid\":%u},"
 	"\"args\":[\"/bin/true\"],\"cwd\":\"/\",\"env\":[\"PATH=/bin\"],\"noNewPrivileges\":%s,"
 	"\"capabilities\":{\"bounding\":[\"CAP_KILL\"],\"effective\":[\"CAP_KILL\"],\"permitted\":[\"CAP_KILL\"]}},"
 	"\"root\":{\"path\":\"%s/rootfs\",\"readonly\":true},\"mounts\":["
@@ -94,7 +105,14 @@ static const char config_text[] =
 	"{\"type\":\"mount\"},{\"type\":\"network\"}],"
 	"\"seccomp\":{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[]}}}\n";
 
-static int make_bundle(const struct calibration *c, enum base_mode mode)
+/* Where a bundle is. */
+static void bundle_path(char *path, size_t size, const struct calibration *c, enum base_mode mode,
+			unsigned int user)
+{
+	snprintf(path, size, "%s/%s-%u", c->dir, base_mode_name(mode), user);
+}
+
+static int make_bundle(const struct calibration *c, enum base_mode mode, unsigned int user)
 {
 	static const char *const places[] = {"bin", "lib", "lib32", "lib64", "libx32", "usr"};
 	char mounts[6 * (PATH_MAX + 128)] = "", real[PATH_MAX], path[PATH_MAX];
@@ -109,14 +127,15 @@ static int make_bundle(const struct calibration *c, enum base_mode mode)
 				 "\"options\":[\"rbind\",\"ro\"]}",
 				 path, real);
 	}
-	snprintf(path, sizeof(path), "%s/%s", c->dir, base_mode_name(mode));
+	bundle_path(path, sizeof(path), c, mode, user);
 	if (mkdir(path, 0700))
 		return -errno;
-	snprintf(path, sizeof(path), "%s/%s/config.json", c->dir, base_mode_name(mode));
+	strcat(path, "/config.json");
 	f = fopen(path, "we");
 	if (!f)
 		return -errno;
-	ok = fprintf(f, config_text, mode == BASE_NNP ? "true" : "false", c->dir, mounts) > 0;
+	ok = fprintf(f, config_text, user, user, mode == BASE_NNP ? "true" : "false", c->dir,
+		     mounts) > 0;
 	return fclose(f) || !ok ? -EIO : 0;
 }
 
@@ -134,41 +153,115 @@ static int make_places(struct calibration *c)
 	snprintf(path, sizeof(path), "%s/rootfs", c->dir);
 	if (!err && mkdir(path, 0755))
 		err = -errno;
-	for (int mode = 0; mode < MODES && !err; mode++)
-		err = make_bundle(c, mode);
+	for (int mode = 0; mode < MODES && !err; mode++) {
+		err = make_bundle(c, mode, 0);
+		err = err ? err : make_bundle(c, mode, USER);
+	}
 	if (err)
 		log_error("calibrate: cannot make bundles in /tmp: %s", strerror(-err));
 	return err;
 }
 
-/* In a child: one after the other. Ends with 0 when all of them did. */
+/* ---- starting them, in a child ---- */
+
+static volatile sig_atomic_t no_more;
+
+static void on_term(int sig)
+{
+	(void)sig;
+	no_more = 1;
+}
+
+/* A child of ours, or one that came to us. Did it end well? */
+static bool ended_well(pid_t pid)
+{
+	int status;
+	pid_t got;
+
+	do
+		got = waitpid(pid, &status, 0);
+	while (got < 0 && errno == EINTR);
+	return got == pid && !status;
+}
+
+static bool command(const char *const *argv, int out)
+{
+	pid_t pid = fork();
+
+	if (!pid)
+		become(argv, out);
+	return pid > 0 && ended_well(pid);
+}
+
+static pid_t read_pid(const char *path)
+{
+	FILE *f = fopen(path, "re");
+	int pid = 0;
+
+	if (f) {
+		if (fscanf(f, "%d", &pid) != 1)
+			pid = 0;
+		fclose(f);
+	}
+	return pid;
+}
+
+/* Of what was created, the first process comes to us, when the runtime ends: we are its subreaper. */
+static bool create_and_start(const struct calibration *c, const char *state, const char *bundle,
+			     const char *id, int out)
+{
+	char file[96];
+	const char *const create[] = {c->runtime, "--root",	state, "create", "--bundle",
+				      bundle,	  "--pid-file", file,  id,	 NULL};
+	const char *const start[] = {c->runtime, "--root", state, "start", id, NULL};
+	const char *const delete[] = {c->runtime, "--root", state, "delete", "--force", id, NULL};
+	pid_t pid;
+	bool ok;
+
+	snprintf(file, sizeof(file), "%s/pid", c->dir);
+	ok = command(create, out);
+	pid = ok ? read_pid(file) : 0;
+	ok = pid > 0 && command(start, out) && ended_well(pid);
+	return command(delete, out) && ok;
+}
+
+static bool start_one(const struct calibration *c, __u32 i, int out)
+{
+	const struct start_way *way = &ways[i / MODES % NR_WAYS];
+	enum base_mode mode = i % MODES;
+	char state[96], bundle[96], id[128];
+	const char *const run[] = {c->runtime, "--root", state, "run",
+				   "--bundle", bundle,	 id,	NULL};
+
+	snprintf(state, sizeof(state), "%s/state", c->dir);
+	bundle_path(bundle, sizeof(bundle), c, mode, way->user);
+	snprintf(id, sizeof(id), "%s%s-%u", c->prefix, base_mode_name(mode), i);
+	/* as a pipe of an engine's is, it is not yet the user's */
+	if (fchown(out, 0, 0))
+		return false;
+	return way->created ? create_and_start(c, state, bundle, id, out) : command(run, out);
+}
+
+/* One after the other. Ends with 0 when all of them did. SIGTERM: after the one that is being started. */
 static void start_all(const struct calibration *c)
 {
-	char state[96], bundle[96], id[128], path[96];
-	const char *const argv[] = {c->runtime, "--root", state, "run",
-				    "--bundle", bundle,	  id,	 NULL};
-	int out, status;
+	const struct sigaction stop = {.sa_handler = on_term};
+	char path[96];
+	bool ok = true;
+	int out;
 
-	/* the recorder's handlers are not for us */
+	/* what the terminal sends is for the recorder, whose handlers are not for us */
+	setsid();
 	signal(SIGINT, SIG_DFL);
-	signal(SIGTERM, SIG_DFL);
 	signal(SIGHUP, SIG_DFL);
-	snprintf(state, sizeof(state), "%s/state", c->dir);
+	sigaction(SIGTERM, &stop, NULL);
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	snprintf(path, sizeof(path), "%s/said", c->dir);
 	out = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-	for (__u32 i = 0; i < MODES * c->starts; i++) {
-		const char *mode = base_mode_name(i % MODES);
-		pid_t pid;
-
-		snprintf(bundle, sizeof(bundle), "%s/%s", c->dir, mode);
-		snprintf(id, sizeof(id), "%s%s-%u", c->prefix, mode, i);
-		pid = fork();
-		if (!pid)
-			become(argv, out);
-		if (pid < 0 || waitpid(pid, &status, 0) != pid || status)
-			_exit(1);
-	}
-	_exit(0);
+	for (__u32 i = 0; i < MODES * c->starts && ok && !no_more; i++)
+		ok = start_one(c, i, out);
+	_exit(!ok || no_more);
 }
 
 static void show_said(const struct calibration *c)

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: MIT
 """What is advised, used: the runtimes take it, and the workload does the same under it."""
+import collections
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 
-from lib import (DockerContainer, Recording, RUN_TIMEOUT, RuncContainer, Skip, check, need_docker, say)
+from lib import (DockerContainer, Recording, RUN_TIMEOUT, RuncContainer, Skip, check, make_executable,
+                 need_docker, say)
 
 # writes, changes an owner, makes sockets, has children, and says what became of it
 WORK = "echo hello > /tmp/f && busybox chown 5:6 /tmp/f && busybox stat -c '%u %g %s' /tmp/f && busybox nslookup x 127.0.0.1" \
@@ -232,9 +235,18 @@ def docker_command(setup):
 
 
 def calibrate(setup):
-    """A set is measured and kept; what was recorded of an ordinary start is in it."""
+    """A set is measured, in each way that containers are started, and kept; what was recorded of an ordinary start is in it."""
     state = setup.subdir(setup.name())
-    ebpfmon(setup, "calibrate", "--starts", "3", "--state", state, "runc")
+    told = os.path.join(state, "told")
+    runtime = os.path.join(state, "runtime")	# tells what it is asked for, and does it
+    make_executable(runtime, '#!/bin/sh\necho "$*" >>%s\nexec runc "$@"\n' % told)
+    ebpfmon(setup, "calibrate", "--starts", "4", "--state", state, runtime)
+    with open(told) as f:
+        asked = [re.sub(r"calibrate-\S*-(?=plain|nnp)|--bundle \S*/|--pid-file \S*|--root \S* ", "", line).split() for line in f]
+    started = collections.Counter((words[0], words[1]) for words in asked if words[0] in ("run", "create"))
+    check(started == {(way, "%s-%d" % (mode, user)): 1 for way in ("run", "create") for mode in ("plain", "nnp")
+                      for user in (0, 65534)}, "started: %r" % started)
+    check([w[0] for w in asked].count("start") == [w[0] for w in asked].count("delete") == 4, "asked for: %r" % asked)
     (name,) = os.listdir(state + "/base")
     with open(os.path.join(state, "base", name)) as f:
         kept = json.load(f)
@@ -244,7 +256,9 @@ def calibrate(setup):
     # runc(8) sets the user and the capabilities under the filter, unless with no_new_privs: it is loaded last then
     check({"capset", "setuid", "setgid", "prctl"} <= set(plain) and not {"capset", "setuid", "prctl"} & set(nnp),
           "plain %r, nnp %r" % (plain, nnp))
-    check(plain["capset"] == 3 and {"close", "openat", "write"} <= set(nnp), "plain %r, nnp %r" % (plain, nnp))
+    # the output of a container is given to its user, if that is not root (and under the filter, if it is loaded before)
+    check(plain["fchown"] == 2 and "fchown" not in nnp, "plain %r, nnp %r" % (plain, nnp))
+    check(plain["capset"] == 4 and {"close", "openat", "write"} <= set(nnp), "plain %r, nnp %r" % (plain, nnp))
     text = ebpfmon(setup, "recommend", "seccomp", "--state", state, "--runtime-version", version, "--explain",
                    runc_work(setup, "exit 0")[0])
     check("capset " in text, "not in the advice: %s" % text)

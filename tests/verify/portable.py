@@ -20,6 +20,7 @@ import sys
 import tempfile
 
 import container
+import truth
 import verify
 from workloads import WORKLOADS
 
@@ -32,6 +33,7 @@ WORKLOAD = os.environ.get("PORTABLE_WORKLOAD", "redis")
 ENGINES = ("docker", "podman")
 IMAGE = "ebpfmon-live:1"	# as lib.Docker calls it
 CALIBRATION = 60	# starts, of a runtime that ebpfmon has no base set of
+BASE_STARTS = 8	# of each mode: twice in each way that calibrate starts containers
 
 
 # ---- the command that is repeated ----
@@ -117,6 +119,26 @@ def record():
     base_sets(report)
     with open(KEPT + "/profile.json", "wb") as f:
         f.write(verify.run(["./ebpfmon", "recommend", "seccomp", "--args", "--state", KEPT + "/state", report]))
+
+
+def base_set(runtime):
+    """What calibrate measures of a runtime is in the set that ships: a line for each mode that is not so."""
+    version = verify.run([runtime, "--version"]).split()[2].decode()
+    name, wrong = os.path.basename(runtime), []
+    with tempfile.TemporaryDirectory(prefix="ebpfmon-portable-") as state:
+        verify.run(["./ebpfmon", "calibrate", "--starts", str(BASE_STARTS), "--state", state, runtime])
+        with open("%s/base/%s-%s.json" % (state, name, version)) as f:
+            modes = json.load(f)["modes"]
+        with open(state + "/empty.json", "w") as f:
+            json.dump({"schema": "ebpfmon.report", "schema_version": 1}, f)
+        for mode, options in ("plain", []), ("nnp", ["--no-new-privileges"]):
+            shipped = truth.names(json.loads(verify.run(
+                ["./ebpfmon", "recommend", "seccomp", "--state", state + "/none", "--for", name, "--runtime-version", version,
+                 *options, state + "/empty.json"])))
+            measured = {c["name"] for c in modes[mode]}
+            if not measured or measured - shipped:
+                wrong.append("%s, %s: measured, and not shipped: %s" % (version, mode, sorted(measured - shipped) or "nothing"))
+    return wrong
 
 
 # ---- under others ----
@@ -214,6 +236,13 @@ def verify_all(runtimes):
             print("skipped portable.%s: %s" % (r, e))
             runtimes.remove(r)
             skipped += 1
+    for r in [r for r in runtimes if r.removeprefix("newer:") in ("runc", "crun")]:
+        try:
+            wrong = base_set(named(r, newest))
+        except RuntimeError as e:
+            wrong = [e]
+        passed, failed = passed + (not wrong), failed + bool(wrong)
+        print("%s  base.%s%s" % ("failed" if wrong else "passed", r, "".join("\n  %s" % w for w in wrong)))
     families = {}
     for r in runtimes:
         families.setdefault(re.match("(docker|podman)?", r).group(), []).append(r)
