@@ -114,14 +114,22 @@ struct {
 } tcp_failing SEC(".maps");
 
 /*
- * State changes that tcp_state has dealt with, for tcp_state_nested. Key: address of the struct
- * sock, value: the new state. They live as long as the call of one tracepoint.
+ * State changes that tcp_state has dealt with on this CPU, for tcp_state_nested. They live as long as the
+ * call of one tracepoint, and one that comes on top takes another slot: two are in use at most. What the
+ * second program was kept from taking out stays: when all are in use, that is all of them.
  */
+#define DEALT_WITH 4
+
+struct dealt_with {
+	__u64 socks[DEALT_WITH]; /* address of a struct sock; 0: free */
+	__u32 states[DEALT_WITH]; /* its new state */
+};
+
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 4096);
-	__type(key, __u64);
-	__type(value, __u32);
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct dealt_with);
 } tcp_dealt_with SEC(".maps");
 
 /* ---- what a socket says ---- */
@@ -430,44 +438,42 @@ __inline_always void send_close(struct sock *sk, const struct conn *c, __u32 sta
 /* ---- states ---- */
 
 /* In the context of the task that connects: connect(2), a fast open's sendmsg(2), io_uring. */
-__inline_always bool connect_begins(struct sock *sk)
+__inline_always void connect_begins(struct sock *sk)
 {
 	struct conn c = {};
 
 	if (!current_watched())
-		return false;
+		return;
 	ev_header(&c.owner, 0, 0);
 	c.since = c.owner.time;
 	c.id = conn_new_id(c.since);
 	c.flags = CONN_CONNECTING | CONN_OUTGOING;
 	conn_put(sk, &c, BPF_ANY);
-	return true;
 }
 
-__inline_always bool established(struct sock *sk, __u32 old)
+__inline_always void established(struct sock *sk, __u32 old)
 {
 	__u64 key = (__u64)sk, cgroup;
 	struct conn c = {}, *have = bpf_map_lookup_elem(&socks, &key);
 
 	if (have) {
 		if (!(have->flags & CONN_CONNECTING))
-			return false;
+			return;
 		have->flags &= ~CONN_CONNECTING;
 		c = *have;
 		have->since = bpf_ktime_get_boot_ns();
 		if (!(c.flags & CONN_TOLD_OPEN) && !conn_ignored(&c))
 			send_connect(sk, &c, 0);
-		return true;
+		return;
 	}
 	cgroup = sock_cgroup(sk);
 	if (!cgroup_watched(cgroup))
-		return false;
+		return;
 	conn_nobody(&c, cgroup, 0, old == TCP_SYN_SENT ? CONN_OUTGOING : 0);
 	if (old == TCP_SYN_SENT) /* begun before it was watched, or by somebody outside */
 		send_connect(sk, &c, 0);
 	c.since = bpf_ktime_get_boot_ns();
 	conn_put(sk, &c, BPF_NOEXIST);
-	return true;
 }
 
 __inline_always bool current_connects(void)
@@ -514,7 +520,7 @@ __inline_always void connection_ends(struct sock *sk, const struct conn *c, __u3
 	send_close(sk, c, old);
 }
 
-__inline_always bool closed(struct sock *sk, __u32 old)
+__inline_always void closed(struct sock *sk, __u32 old)
 {
 	__u64 key = (__u64)sk, cgroup;
 	struct conn c, *have = bpf_map_lookup_elem(&socks, &key);
@@ -523,35 +529,75 @@ __inline_always bool closed(struct sock *sk, __u32 old)
 		c = *have;
 		bpf_map_delete_elem(&socks, &key);
 		if (c.flags & CONN_TOLD_OPEN || conn_ignored(&c))
-			return true;
+			return;
 	} else {
 		cgroup = sock_cgroup(sk);
 		if (old == TCP_SYN_RECV || !cgroup_watched(cgroup))
-			return false;
+			return;
 		conn_nobody(&c, cgroup, 0, old == TCP_SYN_SENT ? CONN_CONNECTING : CONN_FOUND);
 	}
 	if (c.flags & CONN_CONNECTING)
 		connect_fails(sk, &c);
 	else
 		connection_ends(sk, &c, old);
-	return true;
 }
 
-/* Was there anything to do? */
-__inline_always bool state_changes(struct sock *sk, int old, int new)
+__inline_always void state_changes(struct sock *sk, int old, int new)
 {
 	__u64 key = (__u64)sk;
 
 	if (new == TCP_CLOSE && old == TCP_LISTEN) /* of whatever protocol */
-		return bpf_map_delete_elem(&socks, &key) == 0;
-	if (sock_protocol(sk) != IPPROTO_TCP)
-		return false;
-	if (new == TCP_SYN_SENT)
-		return connect_begins(sk);
-	if (new == TCP_ESTABLISHED)
-		return established(sk, old);
-	if (new == TCP_CLOSE && old != TCP_CLOSE)
-		return closed(sk, old);
+		bpf_map_delete_elem(&socks, &key);
+	else if (sock_protocol(sk) != IPPROTO_TCP)
+		return;
+	else if (new == TCP_SYN_SENT)
+		connect_begins(sk);
+	else if (new == TCP_ESTABLISHED)
+		established(sk, old);
+	else
+		closed(sk, old);
+}
+
+/* Most changes tell nothing. */
+__inline_always bool state_matters(int old, int new)
+{
+	return new == TCP_SYN_SENT || new == TCP_ESTABLISHED || (new == TCP_CLOSE &&old != new);
+}
+
+__inline_always struct dealt_with *dealt_with_get(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&tcp_dealt_with, &zero);
+}
+
+__inline_always void dealt_with_put(const struct sock *sk, __u32 state)
+{
+	struct dealt_with *d = dealt_with_get();
+
+	if (!d)
+		return;
+	for (int i = 0; i < DEALT_WITH; i++)
+		if (!d->socks[i]) {
+			d->socks[i] = (__u64)sk;
+			d->states[i] = state;
+			return;
+		}
+	__builtin_memset(d, 0, sizeof(*d));
+	d->socks[0] = (__u64)sk;
+	d->states[0] = state;
+}
+
+/* Was it there? */
+__inline_always bool dealt_with_take(const struct sock *sk, __u32 state)
+{
+	struct dealt_with *d = dealt_with_get();
+
+	for (int i = 0; d && i < DEALT_WITH; i++)
+		if (d->socks[i] == (__u64)sk && d->states[i] == state) {
+			d->socks[i] = 0;
+			return true;
+		}
 	return false;
 }
 
@@ -564,23 +610,17 @@ __inline_always bool state_changes(struct sock *sk, int old, int new)
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(tcp_state, struct sock *sk, int old, int new)
 {
-	__u64 key = (__u64)sk;
-	__u32 state = new;
-
-	if (state_changes(sk, old, new))
-		bpf_map_update_elem(&tcp_dealt_with, &key, &state, BPF_ANY);
+	if (!state_matters(old, new))
+		return 0;
+	state_changes(sk, old, new);
+	dealt_with_put(sk, new);
 	return 0;
 }
 
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(tcp_state_nested, struct sock *sk, int old, int new)
 {
-	__u64 key = (__u64)sk;
-	__u32 *state = bpf_map_lookup_elem(&tcp_dealt_with, &key);
-
-	if (state && *state == (__u32) new)
-		bpf_map_delete_elem(&tcp_dealt_with, &key);
-	else
+	if (state_matters(old, new) && !dealt_with_take(sk, new))
 		state_changes(sk, old, new);
 	return 0;
 }
