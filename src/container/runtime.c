@@ -324,6 +324,23 @@ static int find(struct rt *rt, const struct query *q, struct container_info *out
 	return err;
 }
 
+/* In the places that running processes name. Last: on most hosts the well-known ones are all there are. */
+static int find_elsewhere(struct rt *rt, const struct query *q, struct container_info *out)
+{
+	size_t known = rt->nr_places;
+	int err = rt_add_told(rt);
+
+	if (!err)
+		err = rt->nr_places > known ? find(rt, q, out) : -ENOENT;
+	if (err != -ENOENT || !rt_may_walk(rt))
+		return err;
+	rt_drop_places(rt, known);
+	err = rt_add_from_processes(rt);
+	if (!err)
+		err = rt->nr_places > known ? find(rt, q, out) : -ENOENT;
+	return err;
+}
+
 /* Into @buf: the path as the state files spell it. */
 static int normal_path(const char *path, char *buf, size_t size)
 {
@@ -382,14 +399,8 @@ int runtime_lookup(const struct runtime_paths *p, const char *cgroup_path, const
 		err = rt_add_user(&rt, q.owner);
 	if (!err)
 		err = find(&rt, &q, out);
-	/* only now ask the processes: on most hosts the well-known places are all there are */
-	if (err == -ENOENT && q.owner < 0) {
-		size_t before = rt.nr_places;
-		int more = rt_add_from_processes(&rt);
-
-		if (more || rt.nr_places > before)
-			err = more ? more : find(&rt, &q, out);
-	}
+	if (err == -ENOENT && q.owner < 0)
+		err = find_elsewhere(&rt, &q, out);
 	rt_exit(&rt);
 	return err;
 }

@@ -61,6 +61,23 @@ struct container_info {
 
 void container_info_free(struct container_info *info);
 
+/*
+ * Walks over all processes, for the places that their command lines name. One takes milliseconds for
+ * every hundred processes, and is for nothing when nobody knows the container: whoever has many questions
+ * keeps this between them. What a walk told is used for a second; then, or when it was not enough, there
+ * is another one, but no more than one a second and a few in advance. Zero-initialise, and free what it
+ * points to with runtime_walks_free().
+ */
+struct runtime_walks {
+	uint64_t now; /* ns of any clock: the asker sets it before each question */
+	uint64_t made; /* the last one */
+	uint64_t spent; /* up to then the one a second is spent, maybe in advance */
+	struct rt_place *places; /* what the last one told */
+	size_t nr_places;
+};
+
+void runtime_walks_free(struct runtime_walks *w);
+
 /* Where to look, beyond the well-known places. Arrays end with NULL and may be NULL themselves. */
 struct runtime_paths {
 	const char *root; /* put before every host path; NULL or "": none */
@@ -69,6 +86,7 @@ struct runtime_paths {
 	const char *const *oci_roots; /* runc/crun --root */
 	const char *const *storage_roots; /* podman and CRI-O --root (containers/storage) */
 	bool no_proc_scan; /* do not ask running processes' command lines */
+	struct runtime_walks *walks; /* how often they may be asked; NULL: for every question */
 	bool ids_only; /* look for the id that is asked for; do not search all state for a cgroup */
 	long delegated_to; /* user who owns the directory that the cgroup is in; 0: the system's */
 };
@@ -83,7 +101,7 @@ struct runtime_paths {
  *
  * Returns 0 with @out filled (its old content is not freed), -ENOENT when nothing knows it,
  * -EINVAL on arguments that name nothing, -ENOMEM. @out is untouched on failure. Reads files:
- * a miss costs a walk of /proc, so callers should remember misses.
+ * a miss costs a walk of /proc, unless there is @p->walks.
  */
 int runtime_lookup(const struct runtime_paths *p, const char *cgroup_path, const char *id_hint,
 		   const char *runtime_hint, struct container_info *out);

@@ -251,13 +251,18 @@ int rt_init(struct rt *rt, const struct runtime_paths *p)
 	return err;
 }
 
+/* All but the first @left. */
+void rt_drop_places(struct rt *rt, size_t left)
+{
+	while (rt->nr_places > left)
+		free(rt->places[--rt->nr_places].path);
+}
+
 void rt_exit(struct rt *rt)
 {
-	for (size_t i = 0; i < rt->nr_places; i++)
-		free(rt->places[i].path);
+	rt_drop_places(rt, 0);
 	free(rt->places);
 	rt->places = NULL;
-	rt->nr_places = 0;
 }
 
 /* ---- running processes ---- */
@@ -483,12 +488,80 @@ static int add_process(const char *name, void *arg)
 	return 0;
 }
 
+/* ---- how often they are asked ---- */
+
+#define WALK_NS	    1000000000ULL /* between two walks, in the long run; and how long one is believed */
+#define WALKS_AHEAD 16 /* how many of them may come at once: containers start in groups */
+
+static void forget(struct runtime_walks *w)
+{
+	while (w->nr_places)
+		free(w->places[--w->nr_places].path);
+}
+
+void runtime_walks_free(struct runtime_walks *w)
+{
+	forget(w);
+	free(w->places);
+	w->places = NULL;
+}
+
+/* Keeps the places from the @first on, which this walk has told, and only those: whoever named others has gone. */
+static int remember(const struct rt *rt, size_t first)
+{
+	struct runtime_walks *w = rt->paths->walks;
+	size_t nr = rt->nr_places - first;
+	struct rt_place *bigger;
+
+	forget(w);
+	bigger = nr ? realloc(w->places, nr * sizeof(*bigger)) : w->places;
+	if (nr && !bigger)
+		return -ENOMEM;
+	w->places = bigger;
+	for (; w->nr_places < nr; w->nr_places++) {
+		bigger[w->nr_places] = rt->places[first + w->nr_places];
+		bigger[w->nr_places].path = strdup(bigger[w->nr_places].path);
+		if (!bigger[w->nr_places].path)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* Adds what the last walk told, if that is not too long ago. */
+int rt_add_told(struct rt *rt)
+{
+	const struct runtime_walks *w = rt->paths->walks;
+	int err = 0;
+
+	if (!w || w->now >= w->made + WALK_NS)
+		return 0;
+	for (size_t i = 0; !err && i < w->nr_places; i++)
+		err = rt_add(rt, w->places[i].kind, w->places[i].owner, w->places[i].trusted,
+			     w->places[i].path);
+	return err;
+}
+
+bool rt_may_walk(const struct rt *rt)
+{
+	const struct runtime_walks *w = rt->paths->walks;
+
+	return !rt->paths->no_proc_scan && (!w || w->spent < w->now + WALKS_AHEAD * WALK_NS);
+}
+
 int rt_add_from_processes(struct rt *rt)
 {
+	struct runtime_walks *w = rt->paths->walks;
+	size_t before = rt->nr_places;
 	struct rt_place at;
+	int err;
 
 	if (rt->paths->no_proc_scan)
 		return 0;
 	rt_system_place(&at, "/proc");
-	return rt_each(rt, &at, "", add_process, rt);
+	err = rt_each(rt, &at, "", add_process, rt);
+	if (err || !w)
+		return err;
+	w->made = w->now;
+	w->spent = (w->spent > w->now ? w->spent : w->now) + WALK_NS;
+	return remember(rt, before);
 }

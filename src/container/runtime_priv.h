@@ -65,6 +65,9 @@ int rt_add(struct rt *rt, enum rt_kind kind, long owner, size_t trusted, const c
 int rt_add_user(struct rt *rt, long uid);
 int rt_add_all_users(struct rt *rt);
 int rt_add_from_processes(struct rt *rt);
+int rt_add_told(struct rt *rt);
+bool rt_may_walk(const struct rt *rt);
+void rt_drop_places(struct rt *rt, size_t left);
 int rt_add_docker_exec_root(struct rt *rt, long owner, size_t trusted, const char *exec_root);
 
 /* state_file.c: reading, all relative to a place. @fmt makes a path below it. */

@@ -53,6 +53,7 @@ struct container_table {
 	/* per pattern: the id that it was found to mean, or NULL */
 	char **pinned;
 	bool *exact; /* means a whole name or id: no beginning of one */
+	struct runtime_walks walks;
 };
 
 const char *container_name(const struct container *c)
@@ -118,6 +119,7 @@ void container_table_free(struct container_table *t)
 		free(t->pinned[i]);
 	free(t->pinned);
 	free(t->exact);
+	runtime_walks_free(&t->walks);
 	free(t->mount);
 	free(t);
 }
@@ -313,10 +315,10 @@ static long delegated_to(const struct container_table *t, const char *path)
 }
 
 /*
- * Asks the runtimes' records. @by: who made the cgroup, if that was just now. @processes: ask them
- * for further places, too.
+ * Asks the runtimes' records. @by: who made the cgroup, if that was just now. @now: 0 when running
+ * processes have been asked for further places already.
  */
-static void learn(struct container_table *t, struct container *c, pid_t by, bool processes)
+static void learn(struct container_table *t, struct container *c, pid_t by, __u64 now)
 {
 	struct runtime_paths where = t->sel.runtimes;
 	struct container_info info = {};
@@ -324,7 +326,9 @@ static void learn(struct container_table *t, struct container *c, pid_t by, bool
 
 	if (c->info.id || c->unit)
 		return;
-	where.no_proc_scan |= !processes;
+	where.no_proc_scan |= !now;
+	where.walks = &t->walks;
+	t->walks.now = now;
 	where.delegated_to = delegated_to(t, c->cgroup_path);
 	/* who is root in a container can make as many of these as he likes: they must cost little */
 	if (c->nested)
@@ -433,7 +437,7 @@ struct container *container_table_create(struct container_table *t, const struct
 	if (!c)
 		c = by_creator(t, n, above, m);
 	if (c) {
-		learn(t, c, m->by, true);
+		learn(t, c, m->by, m->now);
 		try_decide(t, c, false);
 		return c;
 	}
@@ -463,7 +467,7 @@ void container_table_remove(struct container_table *t, __u64 id, __u64 now)
 		return;
 	if (n->container && n->container->cgroup == id && n->container->state == CT_UNDECIDED) {
 		if (n->container->by_path)
-			learn(t, n->container, 0, true);
+			learn(t, n->container, 0, now);
 		decide(t, n->container,
 		       n->container->known && wanted(t, n->container) ? CT_WATCHED : CT_IGNORED);
 	}
@@ -503,7 +507,7 @@ struct container *container_table_find(struct container_table *t, __u64 cgroup)
 void container_table_entry(struct container_table *t, struct container *c, __u64 now)
 {
 	c->known = true;
-	learn(t, c, 0, true);
+	learn(t, c, 0, now);
 	if (c->state != CT_UNDECIDED)
 		return;
 	if (!c->entered)
@@ -553,7 +557,7 @@ static void retry(struct container_table *t, struct container *c, __u64 now)
 {
 	bool last = now > c->entered + METADATA_NS;
 
-	learn(t, c, 0, true);
+	learn(t, c, 0, now);
 	try_decide(t, c, last);
 	if (last && c->state == CT_IGNORED)
 		log_warn("nothing is known of container %s but its id: it is not recorded",
@@ -711,7 +715,7 @@ static void learn_running(struct scan *s, struct container *c)
 	if (record && !strcmp(record->id, c->id))
 		take_record(c, record);
 	else
-		learn(s->t, c, 0, false);
+		learn(s->t, c, 0, 0);
 }
 
 static void scan_one(struct scan *s, __u64 id, const char *path, struct container *above)

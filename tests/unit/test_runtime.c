@@ -330,6 +330,56 @@ static void test_docker_data_root(void **state)
 	assert_int_equal(look(h, "/docker/" A, NULL), 0);
 }
 
+#define NS_PER_S 1000000000ULL
+
+/* A dockerd whose data is somewhere else each time: container number @i is found if processes were asked anew. */
+static bool asked_anew(struct host *h, int i)
+{
+	char argv[64], path[128], config[128], id[65];
+	int n = snprintf(argv, sizeof(argv), "dockerd%c--data-root%c/own/%d", 0, 0, i) + 1;
+
+	snprintf(id, sizeof(id), "%064x", (unsigned int)i);
+	snprintf(path, sizeof(path), "/own/%d/containers/%s/config.v2.json", i, id);
+	snprintf(config, sizeof(config), "{\"ID\":\"%s\",\"Name\":\"/web\"}", id);
+	put(h, path, config);
+	put_process(h, 50, "dockerd\n", argv, (size_t)n, "0::/system.slice/docker.service\n");
+	snprintf(path, sizeof(path), "/docker/%s", id);
+	return !look(h, path, NULL);
+}
+
+static void test_walks_are_bounded(void **state)
+{
+	static const char argv[] = "dockerd\0--data-root\0/own/data";
+	struct runtime_walks walks = {.now = 5 * NS_PER_S};
+	struct host *h = *state;
+	int walked = 0, i = 0;
+
+	h->paths.walks = &walks;
+	/* containers that nobody knows, a hundred a second for ten seconds */
+	for (; i < 1000; i++, walks.now += NS_PER_S / 100)
+		walked += asked_anew(h, i);
+	assert_in_range(walked, 10, 10 + 20);
+	assert_false(asked_anew(h, i++));
+	walks.now += NS_PER_S;
+	assert_true(asked_anew(h, i++));
+	/* what was told is good for a second, without another walk, and longer than its teller for no more */
+	walks.now += NS_PER_S;
+	put_docker(h, "/own/data");
+	put_process(h, 50, "dockerd\n", argv, sizeof(argv), "0::/system.slice/docker.service\n");
+	assert_int_equal(look(h, "/docker/" A, NULL), 0);
+	put_process(h, 50, "sh\n", argv, sizeof(argv), "0::/system.slice/docker.service\n");
+	assert_int_equal(look(h, "/docker/" A, NULL), 0);
+	walks.now += NS_PER_S;
+	assert_int_equal(look(h, "/docker/" A, NULL), -ENOENT);
+	/* a clock that was ahead is no reason to ask more, or never again */
+	walks.now -= NS_PER_S / 2;
+	assert_false(asked_anew(h, i++));
+	walks.now += 2 * NS_PER_S;
+	assert_true(asked_anew(h, i++));
+	runtime_walks_free(&walks);
+	h->paths.walks = NULL;
+}
+
 static void test_runc(void **state)
 {
 	struct host *h = *state;
@@ -994,6 +1044,7 @@ int main(void)
 		T(test_docker_stopped),
 		T(test_docker_security),
 		T(test_docker_data_root),
+		T(test_walks_are_bounded),
 		T(test_runc),
 		T(test_creator),
 		T(test_runc_root_option),

@@ -264,7 +264,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void put(const struct host *h, const char *path, const char *text)
+static void put_n(const struct host *h, const char *path, const char *text, size_t len)
 {
 	char full[PATH_MAX];
 	FILE *f;
@@ -277,20 +277,31 @@ static void put(const struct host *h, const char *path, const char *text)
 	}
 	f = fopen(full, "w");
 	assert_non_null(f);
-	fputs(text, f);
+	assert_int_equal(fwrite(text, 1, len, f), len);
 	fclose(f);
 }
 
-static void put_docker(const struct host *h, const char *id, const char *name)
+static void put(const struct host *h, const char *path, const char *text)
+{
+	put_n(h, path, text, strlen(text));
+}
+
+static void put_docker_at(const struct host *h, const char *data_root, const char *id,
+			  const char *name)
 {
 	char path[200], text[400];
 
-	snprintf(path, sizeof(path), "/var/lib/docker/containers/%s/config.v2.json", id);
+	snprintf(path, sizeof(path), "%s/containers/%s/config.v2.json", data_root, id);
 	snprintf(text, sizeof(text),
 		 "{\"ID\":\"%s\",\"Name\":\"/%s\",\"Config\":{\"Image\":\"nginx:1\","
 		 "\"Labels\":{\"app\":\"%s\"}}}",
 		 id, name, name);
 	put(h, path, text);
+}
+
+static void put_docker(const struct host *h, const char *id, const char *name)
+{
+	put_docker_at(h, "/var/lib/docker", id, name);
 }
 
 static struct container *made(struct host *h, __u64 id, __u64 parent, const char *path)
@@ -401,6 +412,50 @@ static void test_metadata_never_comes(void **state)
 	assert_int_equal(d->state, CT_IGNORED);
 }
 
+/* Root's process, in no container, with the command line @argv (@len bytes). */
+static void put_process(const struct host *h, int pid, const char *comm, const char *argv,
+			size_t len)
+{
+	char path[64], text[128];
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	put(h, path, comm);
+	snprintf(path, sizeof(path), "/proc/%d/cgroup", pid);
+	put(h, path, "0::/system.slice/docker.service\n");
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	snprintf(text, sizeof(text), "Name:\tx\nUid:\t%u\t%u\t%u\t%u\n", geteuid(), geteuid(),
+		 geteuid(), geteuid());
+	put(h, path, text);
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
+	put_n(h, path, argv, len);
+}
+
+/* Its runtime keeps its records where only its command line says, and others spent all that may be spent on asking. */
+static void test_asked_again(void **state)
+{
+	static const char argv[] = "dockerd\0--data-root\0/own/data";
+	static const char *const patterns[] = {"web"};
+	struct host *h = *state;
+	struct container *c;
+	char path[96];
+
+	watch(h, patterns, 1);
+	for (int i = 0; i < 100; i++) {
+		snprintf(path, sizeof(path), "/docker/%064x", (unsigned int)i);
+		c = made(h, 100 + (__u64)i, 50, path);
+		assert_int_equal(c->state, CT_UNDECIDED);
+		container_table_entry(h->t, c, 1000);
+	}
+	put_process(h, 50, "dockerd\n", argv, sizeof(argv));
+	put_docker_at(h, "/own/data", A, "web");
+	c = made(h, 1, 50, "/docker/" A);
+	container_table_entry(h->t, c, 1000);
+	assert_int_equal(c->state, CT_UNDECIDED);
+	container_table_expire(h->t, 1000001000, 30000000000);
+	assert_int_equal(c->state, CT_WATCHED);
+	assert_string_equal(container_name(c), "web");
+}
+
 static void test_nested(void **state)
 {
 	static const char *const patterns[] = {"web"};
@@ -458,17 +513,12 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_fits),
-		cmocka_unit_test(test_images),
-		cmocka_unit_test(test_units),
-		cmocka_unit_test(test_hostile),
-		cmocka_unit_test(test_kinds),
-		cmocka_unit_test(test_names),
-		T(test_start_later),
-		T(test_delegated),
-		T(test_wait_for_metadata),
-		T(test_metadata_never_comes),
-		T(test_nested),
+		cmocka_unit_test(test_fits),  cmocka_unit_test(test_images),
+		cmocka_unit_test(test_units), cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_kinds), cmocka_unit_test(test_names),
+		T(test_start_later),	      T(test_delegated),
+		T(test_wait_for_metadata),    T(test_metadata_never_comes),
+		T(test_asked_again),	      T(test_nested),
 		T(test_unit_watched),
 	};
 #undef T
