@@ -121,13 +121,30 @@ static int answer(const struct request *r, const struct what *what)
 	return fflush(stdout) ? EXIT_FAIL : status;
 }
 
+/* Wherever it is among the options, it is moved to the front: what it takes is a table of its own. */
+static bool take_verify(int argc, char **argv)
+{
+	char *verify;
+	int i = 1;
+
+	while (i < argc && strcmp(argv[i], "--") != 0 && strcmp(argv[i], "--verify") != 0)
+		i++;
+	if (i == argc || strcmp(argv[i], "--verify") != 0)
+		return false;
+	verify = argv[i];
+	for (; i > 1; i--)
+		argv[i] = argv[i - 1];
+	argv[1] = verify;
+	return true;
+}
+
 int cmd_recommend(int argc, char **argv)
 {
 	struct request r = {};
 	const struct what *what;
 	int err, status;
 
-	if (argc > 1 && !strcmp(argv[1], "--verify"))
+	if (take_verify(argc, argv))
 		return cmd_verify(argc - 1, argv + 1);
 	err = options_parse(&r.o, OPT_RECOMMEND, argc, argv);
 	if (err)

@@ -293,10 +293,13 @@ static const struct usage {
 	 "  ebpfmon recommend --verify --bundle DIR web.json -- runc run -b {} NAME\n"
 	 "  ebpfmon recommend --verify --runtime docker,podman web.json -- {runtime} run --rm {} IMAGE\n"
 	 "Ends with 0: all gates passed; 3: one did not; 4: COMMAND does not do the same twice, or by\n"
-	 "another runtime, as it is.\n"},
+	 "another runtime, as it is. Only what COMMAND does is compared: of a server, let it be a script that\n"
+	 "asks, pauses, executes, reloads and stops (docs/manual/recommend.md has one).\n"},
 	{OPT_DIFF, "diff", "diff [OPTIONS] REPORT REPORT", 2, 2, NULL},
 	{OPT_CHECK, "check", "check [OPTIONS] --profile PROFILE REPORT...", 1, 1 << 20, NULL},
-	{OPT_CALIBRATE, "calibrate", "calibrate [OPTIONS] [RUNTIME]", 0, 1, NULL},
+	{OPT_CALIBRATE, "calibrate", "calibrate [OPTIONS] [RUNTIME]", 0, 1,
+	 "Measures the system calls that RUNTIME (runc) itself makes under a container's filter, with many\n"
+	 "starts (root): the base set, which `recommend` then takes beside those that ship.\n"},
 };
 
 #define NR_USAGES (sizeof(usages) / sizeof(usages[0]))

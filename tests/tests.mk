@@ -176,7 +176,7 @@ check-core: $(CORE) ## every CO-RE relocation and tracepoint against every kerne
 	$(Q)BUILD=$(BUILD) tests/run.sh core
 
 .PHONY: verify
-verify: all ## twelve workloads under their advice, each entry left out in turn (root; half an hour); VERIFY_ONLY=PATTERN
+verify: all ## twelve workloads under their advice, each entry left out in turn (root; 8 minutes); VERIFY_ONLY=PATTERN
 	$(Q)deploy/deps.sh verify
 	$(Q)$(PYTHON) tests/verify/verify.py --runs 3 --ablate -k '$(VERIFY_ONLY)'
 

@@ -2,15 +2,17 @@
 """What is advised, used: the runtimes take it, and the workload does the same under it."""
 import collections
 import contextlib
+import copy
 import json
 import os
 import re
 import shutil
 import signal
 import subprocess
+import textwrap
 
 from lib import (DockerContainer, Recording, RUN_TIMEOUT, RuncContainer, Skip, check, make_executable,
-                 need_docker, say)
+                 need_docker, say, TOP)
 
 # writes, changes an owner, makes sockets, has children, and says what became of it
 WORK = "echo hello > /tmp/f && busybox chown 5:6 /tmp/f && busybox stat -c '%u %g %s' /tmp/f && busybox nslookup x 127.0.0.1" \
@@ -96,10 +98,65 @@ def diff(setup):
     check(got["executables"] == {"only_first": [], "only_second": []}, "executables: %r" % got)
 
 
+LISTENER = [{"local_addr": "::", "local_port": 80}]
+# what is said of a report, and what has to happen to one that leaves nothing to doubt
+DOUBTS = {
+    "records were lost": lambda r: r["lost"].update(total=1),
+    "its start is missing": lambda r: r["recording"]["partial"].append("was_running_before"),
+    "shorter than 10 s": lambda r: r["recording"].update(duration=9.9e9),
+    "could not be loaded": lambda r: r["recording"]["partial"].append("missing_coverage"),
+    "folded entries": lambda r: r["recording"]["partial"].append("folded"),
+    "no seccomp filter while recording": lambda r: [c.pop("filtered") for c in r["syscalls"]["calls"]],
+    "io_uring was used": lambda r: r["syscalls"]["calls"].append({"name": "io_uring_setup", "count": 1}),
+    "set-up was not recorded": lambda r: r.pop("setup"),
+    "has no system calls": lambda r: r["syscalls"].update(calls=[]),
+    "capability checks were not recorded": lambda r: [c.update(active=False) for c in r["coverage"]
+                                                      if c["subsystem"] == "capability"],
+    "a filter denied calls": lambda r: r["syscalls"]["calls"][0].update(denied=1),
+    "its stop is missing": lambda r: r["recording"]["partial"].append("still_running"),
+    "graceful stop is missing": lambda r: r["container"].update(exit_signal="SIGKILL"),
+    "a reload, if it has one, is missing": lambda r: r["tcp"].update(listeners=LISTENER),
+    "by exec is missing": lambda r: r["tcp"].update(listeners=LISTENER),
+    "all calls of these failed": lambda r: r["syscalls"]["calls"].append(
+        {"name": "keyctl", "count": 1, "filtered": 1, "errors": {"EPERM": 1}}),
+}
+
+
 def strict(setup):
-    """A report that is short: nothing is written."""
-    report = runc_work(setup)[0]
-    check(ebpfmon(setup, "recommend", "seccomp", "--strict", report, code=4) == "", "something was written")
+    """Each doubt is a warning, beside the advice; with --strict nothing is written and the status is 4. Without any, neither."""
+    path = runc_work(setup)[0]
+    with open(path) as f:
+        clean = json.load(f)
+
+    def said(code, *options):
+        done = subprocess.run([setup.ebpfmon, "recommend", *options, path], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              text=True, timeout=RUN_TIMEOUT, check=False)
+        check(done.returncode == code and bool(done.stdout) == (code == 0), "%r: status %d\n%s" %
+              (options, done.returncode, done.stderr))
+        return done.stderr
+
+    # as it was recorded, only its length is doubtful
+    short = said(4, "seccomp", "--strict")
+    check("shorter than 10 s" in short and short.count("warning: ") == 1, "of a short record: %s" % short)
+    clean["recording"]["duration"] = 10e9
+    for words, change in {"": lambda r: None, **DOUBTS}.items():
+        changed = copy.deepcopy(clean)
+        change(changed)
+        with open(path, "w") as f:
+            json.dump(changed, f)
+        warned = said(4 if words else 0, "seccomp", "--strict")
+        check("warning: " in warned and words in warned if words else not warned, "%r: %s" % (words, warned))
+        check(said(0, "seccomp") == warned, "%r: without --strict: %s" % (words, said(0, "seccomp")))
+    for what in ("capabilities", "docker", "compose", "kubernetes", "apparmor"):
+        said(4, what, "--strict")
+    # a container without a filter, in truth
+    path = os.path.join(setup.subdir(setup.name()), "report.json")
+    container = RuncContainer(setup, ["/bin/true"])
+    with Recording(setup, ["-c", container.name, "-x"], form="report", output=path) as recording:
+        outcome(container)
+        check(recording.process.wait(RUN_TIMEOUT) == 0, recording.said())
+    warned = said(4, "seccomp", "--strict")
+    check("start it under `ebpfmon recommend seccomp --recording-profile`" in warned, "without a filter: %s" % warned)
 
 
 def denied(setup):
@@ -174,6 +231,7 @@ def phases(setup):
 
     joined = server(lambda container: None, joined=True)
     check(missing(joined) >= {"start", "end"}, "joined: %r" % missing(joined))
+    check(ebpfmon(setup, "recommend", "seccomp", "--strict", joined, code=4) == "", "something was written")
     whole_life = server(whole)
     check(missing(whole_life) == set(), "of a whole life: %r" % missing(whole_life))
     short_life = server(killed)
@@ -234,6 +292,46 @@ def docker_command(setup):
           (done.stdout, done.returncode, done.stderr, want, text))
 
 
+# answers, reads again, stops when it is told to
+HTTPD = "trap 'echo reloaded' HUP; trap 'kill $!; echo stopped; exit 0' TERM; busybox httpd -f -p 8080 -h /etc & " \
+        "while :; do busybox sleep 0.1; done"
+
+
+def docker_life(setup):
+    """The script of the manual, recorded and verified: all that happens to a server is part of what has to be the same."""
+    need_docker(setup)
+    where = setup.subdir(setup.name())
+    with open(os.path.join(TOP, "docs/manual/recommend.md")) as f:
+        text = re.search(r"\n    #!/bin/sh\n    # life.sh.*?\n\n(?=\S)", f.read(), re.S).group()
+    for old, new in (("curl -s http://localhost:8080/", "docker exec $name busybox wget -qO- http://127.0.0.1:8080/passwd"),
+                     ("-p 8080:80", "--network none --security-opt apparmor=unconfined"),
+                     ("web:1", "ebpfmon-live:1 /bin/sh -c \"$HTTPD\""), ("name=life-", "name=%s-" % setup.name())):
+        check(old in text, "%r is not in the script: %s" % (old, text))
+        text = text.replace(old, new)
+    script, allow, report = (os.path.join(where, name) for name in ("life.sh", "allow.json", "report.json"))
+    with open(script, "w") as f:
+        f.write(textwrap.dedent(text))
+    with open(allow, "w") as f:
+        json.dump(recording_profile(setup), f)
+    env = {**os.environ, "HTTPD": HTTPD, "DOCKER_HOST": setup.docker.socket}
+    pattern = re.search("name=(.*-)", text).group(1) + "*"
+    with Recording(setup, ["-c", pattern, "-x"], form="report", output=report) as recording:
+        done = subprocess.run(["sh", script, "--security-opt", "seccomp=" + allow], env=env, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=RUN_TIMEOUT, check=False)
+        check(recording.process.wait(RUN_TIMEOUT) == 0, recording.said())
+    answers = done.stdout.split("root:x:0:0:root:/:/bin/sh\n")
+    check(len(answers) == 5 and done.stdout.endswith("reloaded\nstopped\nended: 0\n") and "failed" not in done.stdout,
+          "a life: %d %s" % (done.returncode, done.stdout))
+    command = [setup.ebpfmon, "recommend", "--json", "--for", "docker", "--verify", "--runs", "2", report, "--", "sh", script, "{}"]
+    done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          timeout=RUN_TIMEOUT, check=False)
+    check(done.returncode == 0, "verified: %d\n%s\n%s" % (done.returncode, done.stdout, done.stderr))
+    found = json.loads(done.stdout)
+    check(found["replay"]["effects"] == ["NONE", "NONE"] and found["negative"]["passed"], "found: %r" % found)
+    missing = [line for line in done.stderr.splitlines() if "missing" in line]
+    check(not missing, "not all of a life was recorded: %r" % missing)
+
+
 def calibrate(setup):
     """A set is measured, in each way that containers are started, and kept; what was recorded of an ordinary start is in it."""
     state = setup.subdir(setup.name())
@@ -292,3 +390,4 @@ def tests(setup, runtimes):
             yield "runc/" + name, lambda f=function: f(setup)
     if "docker" in runtimes:
         yield "docker/advice.command", lambda: docker_command(setup)
+        yield "docker/advice.life", lambda: docker_life(setup)

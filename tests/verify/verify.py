@@ -140,7 +140,7 @@ def row(name, d):
         m = d["minimality"]
         score = "%d of %d" % (m["needed"], m["scored"])
         lost = " ".join(e["name"] for e in m["entries"] if e["class"] == "NONE") or "none"
-        precision = "%d of %d" % (sum(c["class"] != "NONE" for c in m["capabilities"]), len(caps))
+        precision = "%d of %d" % (sum(c["class"] != "NONE" for c in m["capabilities"]), len(caps)) if caps else "-"
     return "| %s | %s | %s | %s | %d | %.0f%% | %s | %s | %s | %s |" % (
         name, word("replay"), word("negative"), same, d["profile"]["entries"], 100 * d["profile"]["blocked"],
         " ".join(c[4:] for c in caps) or "none", precision, score, lost)
