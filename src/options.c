@@ -316,7 +316,6 @@ static const struct usage *usage_of(enum option_commands command)
 static void defaults(struct options *o)
 {
 	memset(o, 0, sizeof(*o));
-	o->buffer = 8 << 20;
 	o->starts = 150;
 	o->runs = 3;
 	o->timeout = 60000000000ull;
@@ -385,6 +384,8 @@ int options_parse(struct options *o, enum option_commands command, int argc, cha
 		log_error("%s: which command? (ebpfmon %s)", usage->name, usage->synopsis);
 		return -EINVAL;
 	}
+	if (!o->buffer)
+		o->buffer = o->syscalls == SYSCALLS_TRACE ? 32 << 20 : 8 << 20;
 	o->operands = argv + optind;
 	o->command = behind ? argv + behind : o->operands;
 	o->nr_operands = argc - optind;

@@ -33,7 +33,7 @@ struct options {
 	enum format format;
 	enum color color;
 	__u64 duration; /* ns; 0: until a signal */
-	__u32 buffer; /* bytes */
+	__u32 buffer; /* bytes, of the ring */
 	const char *output, *name;
 	bool wait, exit_with_container, summary, strict, quiet, verbose, sandbox;
 	char *const *command; /* of `run` and --verify, ended by NULL */

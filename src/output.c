@@ -6,9 +6,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 #include "log.h"
 #include "output.h"
+
+#ifndef RWF_DONTCACHE /* linux/fs.h, since 6.14 */
+#define RWF_DONTCACHE 0x80
+#endif
 
 static int open_special(const char *path, const struct stat *seen)
 {
@@ -81,6 +86,24 @@ static bool writable(struct output *o, int ms)
 }
 
 /*
+ * As write(2). A batch is a flood's: were it kept, each page would be fresh memory, which costs more than all
+ * else that is done to a record, and would push out what others on the machine have cached.
+ */
+static ssize_t write_some(struct output *o, const char *data, size_t len)
+{
+	struct iovec v = {(char *)data, len};
+	ssize_t n;
+
+	if (len < OUTPUT_BATCH || o->cached)
+		return write(o->fd, data, len);
+	n = pwritev2(o->fd, &v, 1, -1, RWF_DONTCACHE);
+	if (n >= 0 || errno != EOPNOTSUPP)
+		return n;
+	o->cached = true;
+	return write(o->fd, data, len);
+}
+
+/*
  * Writes all of it. The number of bytes written; less than @len with o->err set. A signal that comes
  * while the reader does not read (EINTR, or a part was written) is the word to end: then nobody
  * waits for it for long.
@@ -96,7 +119,7 @@ static size_t write_all(struct output *o, const char *data, size_t len)
 
 		if (hurry && !writable(o, OUTPUT_HURRY_MS))
 			break;
-		n = write(o->fd, data + done, most);
+		n = write_some(o, data + done, most);
 		if (n >= 0)
 			done += n;
 		else if (errno == EAGAIN) /* somebody else made the descriptor non-blocking */

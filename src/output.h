@@ -6,7 +6,8 @@
 #include <stdbool.h>
 #include "buf.h"
 
-#define OUTPUT_BATCH 65536 /* bytes that are kept before they are written without being asked */
+/* Bytes that are kept before they are written without being asked; as many at once go around the page cache. */
+#define OUTPUT_BATCH (512 << 10)
 
 #define OUTPUT_HURRY_MS 3000 /* how long a reader may take for a piece when ebpfmon is to end */
 
@@ -14,6 +15,7 @@ struct output {
 	struct buf buf;
 	int fd;
 	int err; /* first failure; from then on records are counted and dropped */
+	bool cached; /* the kernel or the file system cannot do without keeping what is written */
 	unsigned long long dropped; /* records (lines) that were not written, or not as a whole */
 };
 

@@ -170,6 +170,7 @@ static const char *const calls[] = {
 	"wait4",
 	"write",
 	"writev",
+	"pwritev2",
 	"name_to_handle_at",
 	"sync_file_range",
 	"sync_file_range2",

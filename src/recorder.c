@@ -22,6 +22,8 @@
 #include "sinks.h"
 
 #define POLL_MS 100
+/* What waits when the reader is woken: the rest of a ring is for while it writes. */
+#define WAKEUP_BYTES (2u << 20)
 /* When nothing came for so many turns, the wait is longer, and the first record ends it. */
 #define QUIET_TURNS 10
 #define QUIET_MS    500
@@ -114,7 +116,7 @@ static void configure(const struct options *o, struct loader_options *lo)
 	struct ev_config *c = &lo->config;
 
 	lo->ring_bytes = o->buffer;
-	c->wakeup_bytes = o->buffer / 4;
+	c->wakeup_bytes = o->buffer / 4 < WAKEUP_BYTES ? o->buffer / 4 : WAKEUP_BYTES;
 	c->stream_bytes = o->buffer - o->buffer / 8;
 	c->adopt_new = 1;
 	c->time_syscalls = o->syscalls != SYSCALLS_TOTALS;

@@ -42,6 +42,9 @@ static void test_defaults(void **state)
 	(void)state;
 	assert_int_equal(parse(&o, OPT_RECORD, ""), 0);
 	assert_int_equal(o.buffer, 8 << 20);
+	assert_int_equal(parse(&o, OPT_RECORD, "--syscalls=trace"), 0);
+	assert_int_equal(o.buffer, 32 << 20);
+	assert_int_equal(parse(&o, OPT_RECORD, ""), 0);
 	assert_int_equal(o.duration, 0);
 	assert_int_equal(o.format, FORMAT_DEFAULT);
 	assert_int_equal(o.syscalls, SYSCALLS_TOTALS);

@@ -266,25 +266,35 @@ static void a_reader_that_leaves_ends_it(void **state)
 	s->ops->free(s);
 }
 
+/* A file on the disk that the tests run on, without a name. */
+static int disk(void)
+{
+	char path[] = "test_sink_stream.XXXXXX";
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	unlink(path);
+	return fd;
+}
+
 /* As a disk that is full: the limit on file sizes cuts a line in two. */
-static void a_full_disk_leaves_whole_lines(void **state)
+static void full_disk(int fd, rlim_t most)
 {
 	struct rlimit before, limit;
 	struct record r;
 	struct stat st;
 	struct sink *s;
-	int fd = memory(), err = 0;
 	ssize_t n;
+	int err = 0;
 
-	(void)state;
 	make_open();
 	r = record();
 	getrlimit(RLIMIT_FSIZE, &before);
 	limit = before;
-	limit.rlim_cur = 10000;
+	limit.rlim_cur = most;
 	s = sink_jsonl_new(dup(fd));
 	setrlimit(RLIMIT_FSIZE, &limit);
-	for (int i = 0; i < 1000 && !err; i++)
+	for (int i = 0; i < 5000 && !err; i++)
 		err = s->ops->event(s, &r);
 	if (!err)
 		err = s->ops->flush(s);
@@ -292,9 +302,55 @@ static void a_full_disk_leaves_whole_lines(void **state)
 	assert_int_equal(err, -EFBIG);
 	assert_int_equal(fstat(fd, &st), 0);
 	n = pread(fd, got, sizeof(got), 0);
-	assert_true(n == st.st_size && n > 8000 && n <= 10000 && got[n - 1] == '\n');
+	assert_true(n == st.st_size && n > (ssize_t)most - 2000 && n <= (ssize_t)most &&
+		    got[n - 1] == '\n');
 	s->ops->free(s);
 	close(fd);
+}
+
+static void a_full_disk_leaves_whole_lines(void **state)
+{
+	(void)state;
+	full_disk(memory(), 10000);
+	full_disk(memory(), OUTPUT_BATCH + 10000);
+	full_disk(disk(), 10000);
+	full_disk(disk(), OUTPUT_BATCH - 10000);
+	full_disk(disk(), OUTPUT_BATCH + 10000);
+}
+
+/* More than a batch at once, with and without what the kernel does for it: every byte, in order. */
+static void a_flood(int fd)
+{
+	struct output o = {.fd = dup(fd)};
+	char line[40];
+	FILE *f;
+
+	for (int i = 0; i < 100000; i++) {
+		buf_printf(&o.buf, "line %d of a flood\n", i);
+		assert_int_equal(output_record(&o), 0);
+		if (i % 30001 == 7) /* the end of a turn: from here on nothing is at a block's beginning */
+			assert_int_equal(output_flush(&o), 0);
+	}
+	output_close(&o);
+	assert_int_equal(o.dropped, 0);
+	lseek(fd, 0, SEEK_SET);
+	f = fdopen(fd, "r");
+	assert_non_null(f);
+	for (int i = 0; i < 100000; i++) {
+		char want[40];
+
+		snprintf(want, sizeof(want), "line %d of a flood\n", i);
+		assert_string_equal(fgets(line, sizeof(line), f), want);
+	}
+	assert_null(fgets(line, sizeof(line), f));
+	fclose(f);
+}
+
+static void a_flood_is_written_whole(void **state)
+{
+	(void)state;
+	a_flood(memory());
+	a_flood(disk());
 }
 
 static void what_was_lost_is_counted(void **state)
@@ -488,6 +544,7 @@ int main(void)
 		cmocka_unit_test(colour_is_asked_for),
 		cmocka_unit_test(a_reader_that_leaves_ends_it),
 		cmocka_unit_test(a_full_disk_leaves_whole_lines),
+		cmocka_unit_test(a_flood_is_written_whole),
 		cmocka_unit_test(what_was_lost_is_counted),
 		cmocka_unit_test(a_slow_reader_is_waited_for),
 		cmocka_unit_test(what_stays_the_same_is_written_all_the_same),
