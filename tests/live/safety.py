@@ -54,13 +54,16 @@ def command_keeps(setup):
 def sandbox_suffices(setup, form):
     """The filter allows all that recording in each form takes: a call that it does not would end ebpfmon."""
     work = setup.subdir(setup.name())
-    for name in ("file.paths", "tcp.talk", "ipc.unix"):
+    # the last: so much at once that it is written in another way (src/output.c)
+    for name, options in (("file.paths", []), ("tcp.talk", []), ("ipc.unix", []),
+                          ("flood open 100", ["--syscalls=trace"])):
         sub = os.path.join(work, name)
         os.mkdir(sub)
         out = sub + ("/csv/" if form == "csv" else "/out")
-        done = subprocess.run(["unshare", "--net", "--ipc", setup.ebpfmon, "run", "--sandbox", "-f", form, "-o", out,
-                               "--", setup.trigger, name], cwd=sub, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, text=True, timeout=RUN_TIMEOUT, check=False)
+        done = subprocess.run(["unshare", "--net", "--ipc", setup.ebpfmon, "run", "--sandbox", *options, "-f", form,
+                               "-o", out, "--", setup.trigger, *name.split()], cwd=sub, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=RUN_TIMEOUT,
+                              check=False)
         check(done.returncode == 0, "%s: status %d: %s" % (name, done.returncode, done.stderr))
         check(os.path.exists(out), "nothing written")
 

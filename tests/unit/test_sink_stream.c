@@ -328,7 +328,7 @@ static void a_flood(int fd)
 	for (int i = 0; i < 100000; i++) {
 		buf_printf(&o.buf, "line %d of a flood\n", i);
 		assert_int_equal(output_record(&o), 0);
-		if (i % 30001 == 7) /* the end of a turn: from here on nothing is at a block's beginning */
+		if (i % 30001 == 7) /* the end of a turn */
 			assert_int_equal(output_flush(&o), 0);
 	}
 	output_close(&o);
