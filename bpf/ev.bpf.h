@@ -40,6 +40,19 @@ extern void *bpf_rdonly_cast(const void *address, __u32 btf_id) __ksym __weak;
 		 ? ___arrow(KERNEL_CAST(src), a, ##__VA_ARGS__)                                    \
 		 : READ_ADDRESS(src, a, ##__VA_ARGS__))
 
+/*
+ * The current task, for plain loads; from 5.11 on. Cast where that can be done (6.2): for each load by a pointer
+ * that it trusts, the verifier looks through the names of all of the kernel's types.
+ */
+__inline_always struct task_struct *current_direct(void)
+{
+	struct task_struct *t = (struct task_struct *)bpf_get_current_task();
+
+	return bpf_core_enum_value_exists(enum bpf_func_id___6_2, BPF_FUNC_cgrp_storage_get___6_2)
+		       ? KERNEL_CAST(t)
+		       : (void *)bpf_get_current_task_btf();
+}
+
 /* Set by the loader before the programs are verified: what is off costs nothing. */
 const volatile struct ev_config cfg SEC(".rodata.cfg") = {};
 

@@ -159,7 +159,7 @@ __inline_always struct file *fd_file(int fd)
 
 	if (bpf_core_enum_value_exists(enum bpf_func_id,
 				       BPF_FUNC_get_current_task_btf)) { /* 5.11 */
-		t = (void *)bpf_get_current_task_btf();
+		t = current_direct();
 		fdt = t->files->fdt;
 		max = fdt->max_fds;
 		table = fdt->fd;

@@ -273,8 +273,7 @@ static __always_inline void trace_header(struct ev_hdr *h, const struct seen *wh
 	h->vpid = who->vpid;
 	h->flags = who->setup ? EV_F_SETUP : 0;
 	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf)) {
-		t = (void *)
-			bpf_get_current_task_btf(); /* plain loads, instead of a copy for each */
+		t = current_direct(); /* plain loads, instead of a copy for each */
 		h->ppid = t->real_parent->tgid;
 		h->uid = t->real_cred->uid.val;
 		h->gid = t->real_cred->gid.val;

@@ -230,9 +230,10 @@ static bool hook_wanted(const struct loader *l, const struct hook *h)
 	       l->options.subsystems[h->sub];
 }
 
-/* An object is lost with all its programs. */
-static void object_lost(struct loader *l, const char *name, int err)
+/* How many of the programs of an object are there to be loaded? With @err: they are lost with it. */
+static unsigned int object_programs(struct loader *l, const char *name, int err)
 {
+	unsigned int nr = 0;
 	bool inside = false;
 
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
@@ -241,9 +242,13 @@ static void object_lost(struct loader *l, const char *name, int err)
 
 		if (order[i].object)
 			inside = !strcmp(order[i].object, name);
-		else if (inside && c && !c->reason[0])
+		if (!inside || !c || c->reason[0])
+			continue;
+		nr++;
+		if (err)
 			coverage_lost(l, order[i].program, refusal(err));
 	}
+	return nr;
 }
 
 /* ---- what the verifier says ---- */
@@ -447,9 +452,24 @@ static int prepare(struct loader *l, struct bpf_object *obj)
 	return err ? err : share_maps(l, obj);
 }
 
+static void name_sections(struct loader *l, const struct bpf_object *obj)
+{
+	for (size_t i = 0; i < NR_HOOKS; i++) {
+		const struct bpf_program *p =
+			bpf_object__find_program_by_name(obj, hooks[i].program);
+		bool classic = p && bpf_program__type(p) == BPF_PROG_TYPE_TRACEPOINT;
+		const char *section = p ? bpf_program__section_name(p) : "";
+
+		if (p)
+			snprintf(l->sections[i], sizeof(l->sections[i]), "%s%s",
+				 classic ? "tp/raw_syscalls" : "",
+				 classic ? strchr(section, '/') : section);
+	}
+}
+
 /*
- * Loads one object. A program that the kernel refuses is noted and left out, and the object is
- * tried again without it.
+ * Loads one object, if any of its programs is wanted. A program that the kernel refuses is noted and left
+ * out, and the object is tried again without it.
  */
 static int load_object(struct loader *l, size_t i)
 {
@@ -466,6 +486,12 @@ static int load_object(struct loader *l, size_t i)
 		l->objects[i] = bpf_object__open_mem(elf, len, &opts);
 		if (!l->objects[i])
 			return -errno;
+		name_sections(l, l->objects[i]);
+		if (!object_programs(l, object_rows[i].name, 0)) {
+			bpf_object__close(l->objects[i]);
+			l->objects[i] = NULL;
+			return 0;
+		}
 		err = prepare(l, l->objects[i]);
 		failed_program[0] = failed_why[0] = 0;
 		if (!err)
@@ -532,20 +558,6 @@ static void name_hooks(struct loader *l)
 	}
 }
 
-static void name_sections(struct loader *l)
-{
-	for (size_t i = 0; i < NR_HOOKS; i++) {
-		const struct bpf_program *p = find_program(l, hooks[i].program);
-		bool classic = p && bpf_program__type(p) == BPF_PROG_TYPE_TRACEPOINT;
-		const char *section = p ? bpf_program__section_name(p) : "";
-
-		if (p)
-			snprintf(l->sections[i], sizeof(l->sections[i]), "%s%s",
-				 classic ? "tp/raw_syscalls" : "",
-				 classic ? strchr(section, '/') : section);
-	}
-}
-
 /* The place of a v1 controller in css_set.subsys[] depends on how the kernel was configured. */
 static int find_controller(struct loader_options *o)
 {
@@ -597,7 +609,7 @@ int loader_open(struct loader **out, const struct loader_options *o)
 		err = load_object(l, i);
 		loaded += !err;
 		if (err)
-			object_lost(l, object_rows[i].name, err);
+			object_programs(l, object_rows[i].name, err);
 		if (err &&
 		    i < 2) { /* without processes and system calls there is nothing to tell */
 			log_error("cannot load the BPF object '%s': %s", object_rows[i].name,
@@ -606,7 +618,6 @@ int loader_open(struct loader **out, const struct loader_options *o)
 			return err;
 		}
 	}
-	name_sections(l);
 	/* some 10 MiB that only loading needed */
 	btf__free(l->btf);
 	l->btf = NULL;

@@ -70,14 +70,18 @@ static void find_functions(struct ev_config *c)
 		"cap_vm_enough_memory", "security_vm_enough_memory_mm", "cap_capable"};
 	FILE *f = fopen("/proc/kallsyms", "re");
 	struct ev_range *open = NULL;
-	unsigned long long at;
 	unsigned int left = EV_PROBES + 1;
-	char line[512], name[128];
+	char line[512], *name;
 
 	/* a function reaches up to the next symbol */
 	while (f && (left || open) && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%llx %*c %127s", &at, name) != 2 || !at)
+		/* "ADDRESS T NAME": some 200,000 of them, for which sscanf() takes as long as the kernel does */
+		unsigned long long at = strtoull(line, &name, 16);
+
+		if (!at || strlen(name) < 4)
 			continue;
+		name += 3;
+		name[strcspn(name, "\t\n")] = 0;
 		if (open && at > open->begin) {
 			open->end = at;
 			open = NULL;
@@ -132,7 +136,8 @@ static void configure(const struct options *o, struct loader_options *lo)
 	}
 	c->count_syscalls = o->events[EV_syscall_calls];
 	c->join_checks = o->events[EV_capability_checks];
-	find_functions(c);
+	if (c->join_checks)
+		find_functions(c);
 	c->audit_off = c->join_checks && audit_is_off();
 	/* counters of files are nameless without the records that say which file it is */
 	if (o->events[EV_file_io])
