@@ -318,8 +318,8 @@ static void explain_narrowed(FILE *out, const struct advice *a, const struct adv
 	const struct narrow_row *row = narrowing(a, f, name, &rules, &why);
 
 	if (row)
-		fprintf(out, "; narrowed to %zu %s", rules.nr,
-			row == &family_row ? "families" : "rules");
+		fprintf(out, "; narrowed, %s: %zu", row == &family_row ? "families" : "rules",
+			rules.nr);
 	else if (*why)
 		fprintf(out, "; not narrowed: %s", why);
 }

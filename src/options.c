@@ -295,8 +295,12 @@ static const struct usage {
 	 "Ends with 0: all gates passed; 3: one did not; 4: COMMAND does not do the same twice, or by\n"
 	 "another runtime, as it is. Only what COMMAND does is compared: of a server, let it be a script that\n"
 	 "asks, pauses, executes, reloads and stops (docs/manual/recommend.md has one).\n"},
-	{OPT_DIFF, "diff", "diff [OPTIONS] REPORT REPORT", 2, 2, NULL},
-	{OPT_CHECK, "check", "check [OPTIONS] --profile PROFILE REPORT...", 1, 1 << 20, NULL},
+	{OPT_DIFF, "diff", "diff [OPTIONS] REPORT REPORT", 2, 2,
+	 "What one record has that the other has not: system calls, capabilities, executables, files written,\n"
+	 "peers, listeners. Ends with 0: they are the same; 3: they are not.\n"},
+	{OPT_CHECK, "check", "check [OPTIONS] --profile PROFILE REPORT...", 1, 1 << 20,
+	 "What PROFILE would have blocked of what the reports hold, and what it allows without need. Ends with\n"
+	 "0: nothing; 3: something was found.\n"},
 	{OPT_CALIBRATE, "calibrate", "calibrate [OPTIONS] [RUNTIME]", 0, 1,
 	 "Measures the system calls that RUNTIME (runc) itself makes under a container's filter, with many\n"
 	 "starts (root): the base set, which `recommend` then takes beside those that ship.\n"},
