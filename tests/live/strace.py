@@ -10,7 +10,8 @@ import re
 LINE = re.compile(r"^(\d+)\s+(.*)$")
 RESUMED = re.compile(r"^<\.\.\. (\w+) resumed>(.*)$")
 CALL = re.compile(r"^(\w+)\((.*)$", re.S)
-RESULT = re.compile(r"^(.*)\)\s+= (\?|-?\d+|0x[0-9a-f]+)(<.*>)?(?: (E[A-Z0-9_]+) \(.*\)| \(.*\))?\s*$", re.S)
+# "<unavailable>": the thread was killed on its way out of the call
+RESULT = re.compile(r"^(.*)\)\s+= (\?|-?\d+|0x[0-9a-f]+)(?: <unavailable>)?(<.*>)?(?: (E[A-Z0-9_]+) \(.*\)| \(.*\))?\s*$", re.S)
 FD = re.compile(r"^\d+<(.*)$")
 OPENS = {"open", "openat", "openat2", "creat"}
 READS = {"read", "pread64", "readv", "preadv", "preadv2", "recvfrom", "recvmsg", "recv"}

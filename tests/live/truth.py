@@ -315,7 +315,10 @@ SAMPLE = r"""
 10 pause() = ? ERESTARTNOHAND (To be restarted if no handler)
 10 rt_sigreturn({mask=[]}) = -1 EINTR (Interrupted system call)
 10 pause( <unfinished ...>
+12 nanosleep({tv_sec=1, tv_nsec=0},  <unfinished ...>
+12 <... nanosleep resumed>)          = ? <unavailable>
 10 +++ killed by SIGKILL +++
+12 +++ killed by SIGKILL +++
 """
 
 
@@ -326,7 +329,7 @@ def parser_reads(_setup):
     want = {("execve", None): 1, ("openat", None): 2, ("openat", "ENOENT"): 1, ("read", None): 1,
             ("write", None): 1, ("clone", None): 1, ("close", None): 1, ("wait4", None): 1,
             ("sendto", None): 1, ("exit_group", None): 1, ("pause", "ERESTARTNOHAND"): 1,
-            ("rt_sigreturn", None): 1, ("pause", "KILLED"): 1}
+            ("rt_sigreturn", None): 1, ("pause", "KILLED"): 1, ("nanosleep", "KILLED"): 1}
     check(got == want, "expected %r, got %r" % (want, dict(got)))
     check(strace.opened(calls) == ({"/etc/ld.so.cache": 1, "/dev/null": 1}, {"ENOENT": 1}),
           "opened: %r" % (strace.opened(calls),))

@@ -76,6 +76,29 @@ static void recorded_calls_are_allowed(void **state)
 	cJSON_Delete(doc);
 }
 
+#ifdef __x86_64__
+/* ABIs that are left out kill; what one of them called is allowed by its name. */
+static void abis_that_were_used(void **state)
+{
+	static const char *const archs[] = {"SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"};
+	const cJSON *list;
+	cJSON *doc;
+
+	(void)state;
+	add(HEAD "\"syscalls\":{\"calls\":[{\"name\":\"compat:mmap2\",\"count\":2},"
+		 "{\"name\":\"x32:keyctl\",\"count\":1}]}}");
+	doc = profile(ADVICE_ERRNO);
+	list = cJSON_GetObjectItem(doc, "architectures");
+	assert_int_equal(cJSON_GetArraySize(list), 3);
+	for (int i = 0; i < 3; i++)
+		assert_string_equal(cJSON_GetArrayItem(list, i)->valuestring, archs[i]);
+	assert_true(names(doc, 0, "mmap2"));
+	assert_true(names(doc, 0, "keyctl"));
+	assert_true(names(doc, 1, "socketcall")); /* refused: of one ABI in use, not called */
+	cJSON_Delete(doc);
+}
+#endif
+
 static void reports_merge(void **state)
 {
 	(void)state;
@@ -522,6 +545,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(recorded_calls_are_allowed),
+#ifdef __x86_64__
+		TEST(abis_that_were_used),
+#endif
 		TEST(reports_merge),
 		TEST(phases_that_were_not_seen),
 		TEST(each_doubt_is_a_line),

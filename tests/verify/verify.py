@@ -173,7 +173,7 @@ def main():
         except Skip as e:
             verdict = "skipped"
             print("skipped %s: %s" % (name, e), flush=True)
-        except (RuntimeError, subprocess.TimeoutExpired) as e:
+        except (RuntimeError, ValueError, subprocess.TimeoutExpired) as e:
             verdict = "failed"
             print("failed  %s\n  %s" % (name, e), flush=True)
         finally:
