@@ -11,8 +11,8 @@ import signal
 import subprocess
 import textwrap
 
-from lib import (DockerContainer, Recording, RUN_TIMEOUT, RuncContainer, Skip, check, make_executable,
-                 need_docker, say, TOP)
+from lib import (DockerContainer, Recording, RUN_TIMEOUT, RuncContainer, Skip, START_TIMEOUT, TOP, check, make_executable,
+                 need_docker, read_text, say, wait_until)
 
 # writes, changes an owner, makes sockets, has children, and says what became of it
 WORK = "echo hello > /tmp/f && busybox chown 5:6 /tmp/f && busybox stat -c '%u %g %s' /tmp/f && busybox nslookup x 127.0.0.1" \
@@ -365,6 +365,28 @@ def calibrate(setup):
     ebpfmon(setup, "recommend", "seccomp", "--state", state, runc_work(setup, "exit 0")[0], code=1)
 
 
+def calibrate_interrupted(setup):
+    """Nothing is kept, and no container that was created is left to wait for its start."""
+    state = setup.subdir(setup.name())
+    told, runtime = os.path.join(state, "told"), os.path.join(state, "runtime")
+    make_executable(runtime, '#!/bin/sh\necho "$*" >>%s\nexec runc "$@"\n' % told)
+    process = subprocess.Popen([setup.ebpfmon, "calibrate", "--starts", "1000", "--state", state, runtime], stdin=subprocess.DEVNULL,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        wait_until(lambda: " create " in read_text(told), START_TIMEOUT, "a container to be created")
+        process.send_signal(signal.SIGINT)
+        out, errors = process.communicate(timeout=RUN_TIMEOUT)
+    finally:
+        process.kill()
+    check(process.returncode == 1 and "interrupted; nothing is kept" in errors and not out, "ended with %d: %s %s" %
+          (process.returncode, out, errors))
+    asked = [word for word in read_text(told).split() if word in ("create", "delete")]
+    check(asked and asked == ["create", "delete"] * (len(asked) // 2), "asked for: %r" % asked)
+    check(sorted(os.listdir(state)) == ["runtime", "told"], "left: %r" % os.listdir(state))
+    places = re.findall("/tmp/ebpfmon-calibrate-[^/ ]*", read_text(told))
+    check(places and not any(os.path.exists(p) for p in places), "left: %r" % set(places))
+
+
 def verify_oracle(setup):
     """What is not the same each time, or never ends, proves nothing of a profile: it is rejected before any is tried."""
     report = runc_work(setup)[0]
@@ -384,7 +406,8 @@ def tests(setup, runtimes):
     """One of each; what has a runtime in its name, if it is asked for."""
     alone = {"advice.seccomp": seccomp_runc, "advice.diff": diff, "advice.strict": strict, "advice.phases": phases,
              "advice.denied": denied, "advice.io_uring": io_uring, "advice.yaml": yaml_documents, "advice.apparmor": apparmor,
-             "advice.calibrate": calibrate, "advice.verify_oracle": verify_oracle}
+             "advice.calibrate": calibrate, "advice.calibrate_interrupted": calibrate_interrupted,
+             "advice.verify_oracle": verify_oracle}
     if "runc" in runtimes:
         for name, function in alone.items():
             yield "runc/" + name, lambda f=function: f(setup)
