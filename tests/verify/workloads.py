@@ -100,7 +100,8 @@ t = [threading.Thread(target=lambda: None) for _ in range(4)]
 with tempfile.NamedTemporaryFile() as f: f.write(b"x" * 100000); f.flush(); print(hashlib.sha256(open(f.name, "rb").read()).hexdigest())
 print(json.dumps(subprocess.run(["/bin/echo", "hi"], capture_output=True, text=True).stdout))
 """], needs=["/usr/bin/python3"]),
-    "gcc": Workload(sh("cd /tmp; echo 'int main(){return 7;}' > a.c; gcc -O2 -o a a.c && ./a; echo $?"), needs=["gcc"]),
+    "gcc": Workload(sh("cd /tmp; echo 'int main(){return 7;}' > a.c; gcc -O2 -o a a.c && ./a; echo $?; gcc -wrapper /none a.c 2>&1"),
+                    needs=["gcc"]),
     "sqlite3": Workload(["/usr/bin/sqlite3", "/tmp/db", "pragma journal_mode=wal; create table t(x); insert into t values(1),(2);"
                          "select sum(x) from t; vacuum; attach '/state/owned' as o; pragma o.journal_mode=persist;"
                          "create table o.t(x); insert into o.t values(3); select x from o.t;"],
