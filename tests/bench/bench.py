@@ -136,6 +136,7 @@ def command_run(bench):
     (bench.out / "bench.json").write_text(json.dumps(result, indent=1) + "\n")
     if series:
         (bench.out / "bench.svg").write_text(results.picture(series, kinds))
+    say("\n" + results.matrix(series, kinds))
     say("\n" + results.goals(series, kinds))
     say(f"\nwritten: {bench.out}/bench.json, bench.svg")
 

@@ -110,6 +110,17 @@ def workload_table(workload, series, watchers, unavailable):
     return f"{workload.name}, per {workload.unit}:\n" + table(HEAD, workload_rows(series, watchers)) + why
 
 
+def matrix(series, watchers):
+    """All of it in one table: how many times slower each workload is under each watcher."""
+    def cell(s, w):
+        ratios = s.ratios(w.name)
+        return f"{median(ratios):.2f}" if ratios else "-"
+
+    others = [w for w in watchers if w.name != "nothing"]
+    return table(["times nothing"] + [w.name for w in others],
+                 [[name] + [cell(s, w) for w in others] for name, s in series.items()])
+
+
 # ---- goals ----
 
 def verdict(reached):
