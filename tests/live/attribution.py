@@ -196,7 +196,9 @@ def existing(setup, runtime):
         init = container.init_pid()
         late = subprocess.Popen(container.exec_command(["/bin/sh", "-c", "/bin/sleep 601; exit 0"]),
                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        want = wait_until(lambda: (lambda t: t if len(t) == 4 else None)(tree_of(init)), RUN_TIMEOUT, "4 processes")
+        # forked is not enough: a child that has not yet executed sleep has its parent's arguments
+        want = wait_until(lambda: (lambda t: t if len(t) == 4 and [a[0] for _, a in t.values()].count("/bin/sleep") == 2
+                                   else None)(tree_of(init)), RUN_TIMEOUT, "2 shells and 2 sleeps")
         with Recording(setup, ["-c", container.name], form="report", output=output) as recording:
             check(tree_of(init) == want, "the container changed meanwhile")
             recording.stop()
