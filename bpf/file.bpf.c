@@ -8,6 +8,7 @@
 #include "io.bpf.h"
 #include "resolved.bpf.h"
 #include "uring.bpf.h"
+#include "traced.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -254,15 +255,16 @@ static __always_inline __u64 file_adopt(struct file *f)
 /* The first use of a file by a process. */
 static __always_inline void io_first(struct file *f, __u64 id, __u32 dir, __u64 bytes)
 {
+	const struct seen *who = seen_caller();
 	struct ev_file_io *v, *old;
 	struct io_key k = {};
 	__u32 zero = 0;
 
 	v = bpf_map_lookup_elem(&file_io_new, &zero);
-	if (!v)
+	if (!v || !who)
 		return;
 	__builtin_memset(v, 0, sizeof(*v));
-	ev_header(&v->hdr, EV_file_io, sizeof(*v));
+	seen_header(&v->hdr, who, EV_file_io, sizeof(*v), bpf_ktime_get_boot_ns());
 	if (!filter_task(v->hdr.pid, v->hdr.uid, v->hdr.comm))
 		return;
 	if (f) {
@@ -1013,8 +1015,7 @@ static __always_inline int uring_submitted(struct io_kiocb *req)
 	return 0;
 }
 
-SEC("tp_btf/io_uring_submit_req")
-int BPF_PROG(file_uring_submit, struct io_kiocb *req)
+TRACED("tp_btf/io_uring_submit_req", file_uring_submit, struct io_kiocb *req)
 {
 	return uring_submitted(req);
 }
@@ -1102,13 +1103,12 @@ static __always_inline void uring_named_done(const struct uring_done *d)
 		bpf_map_delete_elem(&uring_asked, &key);
 }
 
-SEC("tp_btf/io_uring_complete")
-int file_uring(__u64 *ctx)
+TRACED("tp_btf/io_uring_complete", file_uring, void *ring, struct io_kiocb *req)
 {
 	struct uring_done d;
 	struct io_end end[2];
 
-	if (!uring_completes(&d, ctx))
+	if (!uring_completes(&d, req))
 		return 0;
 	if (uring_type(d.op, d.req) != EV__MAX) {
 		if (current_watched()) /* a ring's remains are cleared away by the kernel */

@@ -6,6 +6,7 @@
 #include "uring.bpf.h"
 #include "task.bpf.h"
 #include "unix.bpf.h"
+#include "traced.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -293,7 +294,7 @@ __attribute__((noinline)) int channel_count(__u64 file, __u32 dir, __u64 bytes, 
 	if (old)
 		io_retire(old, &k, v);
 	__builtin_memset(v, 0, sizeof(*v));
-	ev_header(&v->hdr, EV_ipc_io, sizeof(*v));
+	seen_header(&v->hdr, who, EV_ipc_io, sizeof(*v), bpf_ktime_get_boot_ns());
 	if (!hdr_wanted(&v->hdr))
 		return 0;
 	v->kind = ch.kind;
@@ -338,13 +339,12 @@ int SYS_EXIT(ipc_io_count, struct pt_regs *regs, long ret)
 }
 
 /* Requests to io_uring. A datagram's destination is not told: the kernel has a copy of it, elsewhere each version. */
-SEC("tp_btf/io_uring_complete")
-int ipc_uring(__u64 *ctx)
+TRACED("tp_btf/io_uring_complete", ipc_uring, void *ring, struct io_kiocb *req)
 {
 	struct uring_done d;
 	struct io_end end[2];
 
-	if (!uring_completes(&d, ctx) || !uring_ends(end, &d) || !seen_watched())
+	if (!uring_completes(&d, req) || !uring_ends(end, &d) || !seen_watched())
 		return 0;
 	for (int i = 0; i < 2; i++)
 		if (end[i].class == IO_IPC)
@@ -834,8 +834,7 @@ static __always_inline bool signal_wanted(struct signal_record *r, struct task_s
 	       filter_task(r->e.target_pid, BPF_CORE_READ(target, real_cred, uid.val), r->comm);
 }
 
-SEC("tp_btf/signal_generate")
-int BPF_PROG(ipc_signal, int sig)
+TRACED("tp_btf/signal_generate", ipc_signal, int sig)
 {
 	struct signal_record r = {};
 	__u64 args[5], from, to;

@@ -22,7 +22,7 @@ struct witness {
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 65536);
+	__uint(max_entries, 32768); /* six of a container's: of 5,000 containers */
 	__type(key, __u32);
 	__type(value, struct witness);
 } namespaces SEC(".maps");

@@ -7,6 +7,7 @@
 #include "sys.bpf.h"
 #include "path.bpf.h"
 #include "namespace.bpf.h"
+#include "traced.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -43,8 +44,7 @@ static __always_inline __u64 kernfs_parent_id(struct kernfs_node *kn)
 	return BPF_CORE_READ(old, parent, id);
 }
 
-SEC("tp_btf/cgroup_mkdir")
-int BPF_PROG(container_cgroup_create, struct cgroup *cgrp, const char *path)
+TRACED("tp_btf/cgroup_mkdir", container_cgroup_create, struct cgroup *cgrp, const char *path)
 {
 	struct ev_container_cgroup_create *e;
 	struct ev_cgroup info = {}, *up;
@@ -74,8 +74,7 @@ int BPF_PROG(container_cgroup_create, struct cgroup *cgrp, const char *path)
 	return 0;
 }
 
-SEC("tp_btf/cgroup_rmdir")
-int BPF_PROG(container_cgroup_remove, struct cgroup *cgrp, const char *path)
+TRACED("tp_btf/cgroup_rmdir", container_cgroup_remove, struct cgroup *cgrp, const char *path)
 {
 	struct ev_container_cgroup_remove e = {};
 	__u64 id;
@@ -122,9 +121,8 @@ static __always_inline void member_leaves(struct task_struct *t, struct member *
  * by somebody inside (systemd in a container) is the workload's own. When the kernel tells of a
  * move it is done: that a process came from inside is known from `members` only.
  */
-SEC("tp_btf/cgroup_attach_task")
-int BPF_PROG(container_cgroup_attach, struct cgroup *dst, const char *path, struct task_struct *t,
-	     bool threadgroup)
+TRACED("tp_btf/cgroup_attach_task", container_cgroup_attach, struct cgroup *dst, const char *path,
+       struct task_struct *t, bool threadgroup)
 {
 	struct ev_container_cgroup_attach e = {};
 	__u64 id = BPF_CORE_READ(dst, kn, id);
@@ -167,8 +165,7 @@ int BPF_PROG(container_cgroup_attach, struct cgroup *dst, const char *path, stru
  * clone3() may put the child into another cgroup (CLONE_INTO_CGROUP): a runtime outside puts it
  * into a container, and a process of a container may put it outside of all.
  */
-SEC("tp_btf/task_newtask")
-int BPF_PROG(process_fork, struct task_struct *child, __u64 clone_flags)
+TRACED("tp_btf/task_newtask", process_fork, struct task_struct *child, __u64 clone_flags)
 {
 	__u64 from = current_cgroup_id(), to = task_cgroup_id(child);
 	bool from_watched = cgroup_watched(from), to_watched = cgroup_watched(to);
@@ -196,8 +193,7 @@ int BPF_PROG(process_fork, struct task_struct *child, __u64 clone_flags)
 	return 0;
 }
 
-SEC("tp_btf/task_rename")
-int BPF_PROG(process_rename, struct task_struct *t, const char *comm)
+TRACED("tp_btf/task_rename", process_rename, struct task_struct *t, const char *comm)
 {
 	__u32 tid = BPF_CORE_READ(t, pid);
 	struct comm c = {};
@@ -345,8 +341,8 @@ static __always_inline void exec_outside(struct task_struct *t)
 	ev_end(s, false);
 }
 
-SEC("tp_btf/sched_process_exec")
-int BPF_PROG(process_exec, struct task_struct *t, int old_pid, struct linux_binprm *bprm)
+TRACED("tp_btf/sched_process_exec", process_exec, struct task_struct *t, int old_pid,
+       struct linux_binprm *bprm)
 {
 	struct ev_cgroup *cg = current_watched();
 	struct ev_process_exec *e;
@@ -398,8 +394,7 @@ int BPF_PROG(process_exec, struct task_struct *t, int old_pid, struct linux_binp
 	return 0;
 }
 
-SEC("tp_btf/sched_process_exit")
-int BPF_PROG(process_exit, struct task_struct *t)
+TRACED("tp_btf/sched_process_exit", process_exit, struct task_struct *t)
 {
 	struct ev_process_exit e = {};
 	struct task_struct *leader;
@@ -433,8 +428,7 @@ int BPF_PROG(process_exit, struct task_struct *t)
 	return 0;
 }
 
-SEC("tp_btf/sched_process_free")
-int BPF_PROG(process_free, struct task_struct *t)
+TRACED("tp_btf/sched_process_free", process_free, struct task_struct *t)
 {
 	__u32 tgid = BPF_CORE_READ(t, tgid);
 
@@ -589,9 +583,12 @@ int process_existing(struct bpf_iter__task *ctx)
 	/* one that began since the programs were attached is there already */
 	member_put(BPF_CORE_READ(t, tgid), task_start(t), cgroup, 0, BPF_NOEXIST);
 	namespaces_put(t);
+	alone_begin();
 	s = ev_begin_always(EV_process_existing, sizeof(*e));
-	if (!s)
+	if (!s) {
+		alone_end();
 		return 0;
+	}
 	e = (struct ev_process_existing *)s->buf;
 	ev_header_of(&e->hdr, EV_process_existing, sizeof(*e), t);
 	e->hdr.flags |= EV_F_EXISTING;
@@ -608,5 +605,6 @@ int process_existing(struct bpf_iter__task *ctx)
 	e->hdr.len = len;
 	bpf_seq_write(ctx->meta->seq, s->buf, len);
 	ev_abort(s);
+	alone_end();
 	return 0;
 }

@@ -190,7 +190,7 @@ struct seen {
 	__u32 start; /* low bits of the start time: a pid that was used again is another process */
 	__u32 watched;
 	__u32 setup;
-	/* for syscall.call */
+	/* for headers */
 	__u64 started; /* the whole start time */
 	__u32 vpid;
 	__u32 pad;
@@ -223,8 +223,7 @@ __inline_always void seen_look(struct seen *s, struct task_struct *t)
 	s->started = task_start(t);
 	s->start = s->started >> 10;
 	s->setup = task_in_setup(t);
-	if (cfg.trace_syscalls)
-		s->vpid = task_vpid(t);
+	s->vpid = task_vpid(t);
 }
 
 /* Of the current task, if it is watched; else NULL. */
@@ -250,6 +249,36 @@ __inline_always struct seen *seen_watched(void)
 __inline_always const struct seen *seen_caller(void)
 {
 	return seen_slot((struct task_struct *)bpf_get_current_task());
+}
+
+/* ev_header() of the current task, with what is known of it already. */
+__inline_always void seen_header(struct ev_hdr *h, const struct seen *who, __u32 type, __u32 len,
+				 __u64 now)
+{
+	struct task_struct *t;
+
+	h->type = type;
+	h->len = len;
+	h->pad = 0;
+	h->time = now;
+	h->cgroup = who->cgroup;
+	h->start = who->started;
+	h->pid = who->tgid;
+	h->tid = bpf_get_current_pid_tgid();
+	h->vpid = who->vpid;
+	h->flags = who->setup ? EV_F_SETUP : 0;
+	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf)) {
+		t = current_direct(); /* plain loads, instead of a copy for each */
+		h->ppid = t->real_parent->tgid;
+		h->uid = t->real_cred->uid.val;
+		h->gid = t->real_cred->gid.val;
+	} else {
+		t = (void *)bpf_get_current_task();
+		h->ppid = BPF_CORE_READ(t, real_parent, tgid);
+		h->uid = BPF_CORE_READ(t, real_cred, uid.val);
+		h->gid = BPF_CORE_READ(t, real_cred, gid.val);
+	}
+	bpf_get_current_comm(h->comm, sizeof(h->comm));
 }
 
 struct sys_call {

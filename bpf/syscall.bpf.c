@@ -11,6 +11,7 @@
  */
 #include "check.bpf.h"
 #include "uring.bpf.h"
+#include "traced.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -131,7 +132,7 @@ static __always_inline void call_count(const struct seen *who, const struct outc
 	v = bpf_map_lookup_elem(&syscall_new, &zero);
 	if (!v)
 		return;
-	ev_header(&v->hdr, EV_syscall_calls, sizeof(*v));
+	seen_header(&v->hdr, who, EV_syscall_calls, sizeof(*v), bpf_ktime_get_boot_ns());
 	v->nr = o->sysnr;
 	v->err = o->err;
 	v->filtered = o->filtered;
@@ -235,7 +236,6 @@ static __always_inline void trace_paths(const struct sys_call *c, const struct o
 {
 	struct scratch *s = ev_begin(EV_syscall_call, sizeof(struct ev_syscall_call));
 	struct ev_syscall_call *e;
-	__u32 n = 0;
 
 	if (!s)
 		return;
@@ -247,43 +247,14 @@ static __always_inline void trace_paths(const struct sys_call *c, const struct o
 	e = (struct ev_syscall_call *)s->buf;
 	trace_fill(e, c, o);
 	e->args.str_mask = paths;
-#pragma unroll
-	for (int i = 0; i < 4;
-	     i++) { /* unrolled: clang's loop has two ways in, which 6.1 refuses */
-		if (e->args.str_mask >> i & 1 && n < 2) {
-			if (n == 0)
-				tail_ustr(s, &e->args.s[0], (void *)c->a[i]);
-			else
-				tail_ustr(s, &e->args.s[1], (void *)c->a[i]);
-			n++;
-		}
-	}
+	/* call_paths(): one of the first two, and another behind it */
+	tail_ustr(s, &e->args.s[0], (void *)(paths & SYS_PATH(0) ? c->a[0] : c->a[1]));
+	if (paths & (paths - 1))
+		tail_ustr(s, &e->args.s[1],
+			  (void *)(paths & SYS_PATH(3)	 ? c->a[3]
+				   : paths & SYS_PATH(2) ? c->a[2]
+							 : c->a[1]));
 	ev_end(s, false);
-}
-
-/* The parts of ev_header() that change without notice; the rest is known from @who. */
-static __always_inline void trace_header(struct ev_hdr *h, const struct seen *who)
-{
-	struct task_struct *t;
-
-	h->cgroup = who->cgroup;
-	h->start = who->started;
-	h->pid = who->tgid;
-	h->tid = bpf_get_current_pid_tgid();
-	h->vpid = who->vpid;
-	h->flags = who->setup ? EV_F_SETUP : 0;
-	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf)) {
-		t = current_direct(); /* plain loads, instead of a copy for each */
-		h->ppid = t->real_parent->tgid;
-		h->uid = t->real_cred->uid.val;
-		h->gid = t->real_cred->gid.val;
-	} else {
-		t = (void *)bpf_get_current_task();
-		h->ppid = BPF_CORE_READ(t, real_parent, tgid);
-		h->uid = BPF_CORE_READ(t, real_cred, uid.val);
-		h->gid = BPF_CORE_READ(t, real_cred, gid.val);
-	}
-	bpf_get_current_comm(h->comm, sizeof(h->comm));
 }
 
 static __always_inline void call_trace(const struct seen *who, const struct sys_call *c,
@@ -291,8 +262,7 @@ static __always_inline void call_trace(const struct seen *who, const struct sys_
 {
 	__u32 paths = call_paths(c->nr);
 	struct ev_syscall_call *e;
-	struct ev_hdr h = {
-		.type = EV_syscall_call, .len = sizeof(struct ev_syscall_call), .time = o->now};
+	struct ev_hdr h;
 
 	if (!ev_enabled(EV_syscall_call))
 		return;
@@ -300,7 +270,7 @@ static __always_inline void call_trace(const struct seen *who, const struct sys_
 		trace_paths(c, o, paths);
 		return;
 	}
-	trace_header(&h, who);
+	seen_header(&h, who, EV_syscall_call, sizeof(*e), o->now);
 	if (!filter_task(h.pid, h.uid, h.comm))
 		return;
 	e = trace_has_room() ? bpf_ringbuf_reserve(&ring, sizeof(*e), 0) : NULL;
@@ -404,7 +374,7 @@ int SYS_EXIT(syscall_exit, struct pt_regs *regs, long ret)
 	}
 	o.sysnr = EV_SYSNR(abi, nr & 0xffff);
 #if defined(__TARGET_ARCH_x86)
-	if (nr & 0x40000000)
+	if (nr & EV_X32_BIT)
 		o.sysnr = EV_SYSNR(EV_ABI_X32, nr & 0xffff);
 #endif
 	o.ret = ret;
@@ -447,8 +417,7 @@ int SYS_EXIT(syscall_io, struct pt_regs *regs, long ret)
 	return 0;
 }
 
-SEC("tp_btf/task_newtask")
-int BPF_PROG(syscall_newtask, struct task_struct *child)
+TRACED("tp_btf/task_newtask", syscall_newtask, struct task_struct *child)
 {
 	__u32 tid = BPF_CORE_READ(child, pid);
 	struct inflight none = {};
@@ -466,8 +435,7 @@ int BPF_PROG(syscall_newtask, struct task_struct *child)
 	return 0;
 }
 
-SEC("tp_btf/sched_process_exec")
-int BPF_PROG(syscall_exec, struct task_struct *t)
+TRACED("tp_btf/sched_process_exec", syscall_exec, struct task_struct *t)
 {
 	__u32 tid = bpf_get_current_pid_tgid(), what = FIRST_EXEC_NATIVE;
 	struct pt_regs *regs;
@@ -485,8 +453,7 @@ int BPF_PROG(syscall_exec, struct task_struct *t)
 	return 0;
 }
 
-SEC("tp_btf/sched_process_exit")
-int BPF_PROG(syscall_task_exit, struct task_struct *t)
+TRACED("tp_btf/sched_process_exit", syscall_task_exit, struct task_struct *t)
 {
 	__u32 abi, tid = bpf_get_current_pid_tgid();
 	struct outcome o = {};
@@ -680,8 +647,7 @@ static __always_inline void uring_count_request(struct io_kiocb *req)
 	uring_count(BPF_CORE_READ(req, opcode), BPF_CORE_READ(req, flags) & REQ_F_CQE_SKIP);
 }
 
-SEC("tp_btf/io_uring_submit_req")
-int BPF_PROG(syscall_uring, struct io_kiocb *req)
+TRACED("tp_btf/io_uring_submit_req", syscall_uring, struct io_kiocb *req)
 {
 	uring_count_request(req);
 	return 0;

@@ -21,6 +21,7 @@
  */
 #include "sys.bpf.h"
 #include "uring.bpf.h"
+#include "traced.bpf.h"
 #include <bpf/bpf_endian.h>
 
 char LICENSE[] SEC("license") = "GPL";
@@ -100,7 +101,7 @@ struct ended {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 8192);
+	__uint(max_entries, 4096);
 	__type(key, __u64);
 	__type(value, struct ended);
 } socks_ended SEC(".maps");
@@ -112,25 +113,6 @@ struct {
 	__type(key, __u32);
 	__type(value, struct ev_tcp_connect);
 } tcp_failing SEC(".maps");
-
-/*
- * State changes that tcp_state has dealt with on this CPU, for tcp_state_nested. They live as long as the
- * call of one tracepoint, and one that comes on top takes another slot: two are in use at most. What the
- * second program was kept from taking out stays: when all are in use, that is all of them.
- */
-#define DEALT_WITH 4
-
-struct dealt_with {
-	__u64 socks[DEALT_WITH]; /* address of a struct sock; 0: free */
-	__u32 states[DEALT_WITH]; /* its new state */
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct dealt_with);
-} tcp_dealt_with SEC(".maps");
 
 /* ---- what a socket says ---- */
 
@@ -564,64 +546,35 @@ __inline_always bool state_matters(int old, int new)
 	return new == TCP_SYN_SENT || new == TCP_ESTABLISHED || (new == TCP_CLOSE &&old != new);
 }
 
-__inline_always struct dealt_with *dealt_with_get(void)
-{
-	__u32 zero = 0;
-
-	return bpf_map_lookup_elem(&tcp_dealt_with, &zero);
-}
-
-__inline_always void dealt_with_put(const struct sock *sk, __u32 state)
-{
-	struct dealt_with *d = dealt_with_get();
-
-	if (!d)
-		return;
-	for (int i = 0; i < DEALT_WITH; i++)
-		if (!d->socks[i]) {
-			d->socks[i] = (__u64)sk;
-			d->states[i] = state;
-			return;
-		}
-	__builtin_memset(d, 0, sizeof(*d));
-	d->socks[0] = (__u64)sk;
-	d->states[0] = state;
-}
-
-/* Was it there? */
-__inline_always bool dealt_with_take(const struct sock *sk, __u32 state)
-{
-	struct dealt_with *d = dealt_with_get();
-
-	for (int i = 0; d && i < DEALT_WITH; i++)
-		if (d->socks[i] == (__u64)sk && d->states[i] == state) {
-			d->socks[i] = 0;
-			return true;
-		}
-	return false;
-}
-
 /*
  * A softirq may come on top of this program with a change of another socket. Since 6.1 the kernel
  * does not run a program that is running already on the CPU: the change would be missed. So there
- * is a second one behind it, which does what the first has not done. (The two are never both
- * skipped: states change in tasks and in softirqs, and no softirq interrupts another.)
+ * is a second one behind it on all kernels, which does what the first has not done. (Where programs are not
+ * preempted the two are never both skipped: states change in tasks and in softirqs, and no softirq interrupts another.)
  */
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(tcp_state, struct sock *sk, int old, int new)
 {
-	if (!state_matters(old, new))
-		return 0;
-	state_changes(sk, old, new);
-	dealt_with_put(sk, new);
+	alone_begin();
+	if (state_matters(old, new))
+		state_changes(sk, old, new);
+	dealt_with_put((__u64)sk);
+	alone_end();
 	return 0;
 }
 
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(tcp_state_nested, struct sock *sk, int old, int new)
 {
-	if (state_matters(old, new) && !dealt_with_take(sk, new))
-		state_changes(sk, old, new);
+	struct again_key first = {"tcp_state"};
+
+	alone_begin();
+	if (!dealt_with_take((__u64)sk)) {
+		if (state_matters(old, new))
+			state_changes(sk, old, new);
+		again_count(&first);
+	}
+	alone_end();
 	return 0;
 }
 
@@ -848,28 +801,16 @@ __inline_always bool conn_stale(struct sock *sk, const struct conn *c, __u32 sta
 	return true;
 }
 
-/*
- * Over all entries of `socks`, once, when recording ends and while tcp_state is still attached:
- * also sockets that no process holds any more, or not yet. One that ends later is not told again.
- */
-SEC("iter/bpf_map_elem")
-int tcp_still_open(struct bpf_iter__bpf_map_elem *ctx)
+/* Told once: one that ends later is not told again. */
+__inline_always void still_open(struct seq_file *seq, struct sock *sk, struct conn *have)
 {
-	struct seq_file *seq = ctx->meta->seq;
-	__u64 *key = ctx->key;
-	struct conn *have = ctx->value, c;
-	struct sock *sk;
-	__u32 state;
+	__u32 state = sock_state(sk);
+	struct conn c = *have;
 	long err = 0;
 
-	if (!key || !have)
-		return 0;
-	c = *have;
-	sk = (struct sock *)*key;
-	state = sock_state(sk);
 	if (c.flags & (CONN_LISTENS | CONN_TOLD_OPEN) || conn_ignored(&c) ||
 	    conn_stale(sk, &c, state))
-		return 0;
+		return;
 	if (c.flags & CONN_CONNECTING) {
 		struct ev_tcp_connect e = {};
 
@@ -886,6 +827,34 @@ int tcp_still_open(struct bpf_iter__bpf_map_elem *ctx)
 	}
 	if (!err)
 		have->flags = c.flags | CONN_TOLD_OPEN;
+}
+
+/*
+ * Over all entries of `socks`, once, when recording ends and while tcp_state is still attached:
+ * also sockets that no process holds any more, or not yet.
+ */
+SEC("iter/bpf_map_elem")
+int tcp_still_open(struct bpf_iter__bpf_map_elem *ctx)
+{
+	__u64 *key = ctx->key;
+	struct conn *have = ctx->value;
+
+	if (key && have)
+		still_open(ctx->meta->seq, (struct sock *)*key, have);
+	return 0;
+}
+
+/* The same over all open files of all tasks, where the kernel's policy refuses that. */
+SEC("iter/task_file")
+int tcp_still_held(struct bpf_iter__task_file *ctx)
+{
+	struct file *file = ctx->file;
+	struct sock *sk = file ? file_inet(file) : NULL;
+	__u64 key = (__u64)sk;
+	struct conn *have = sk ? bpf_map_lookup_elem(&socks, &key) : NULL;
+
+	if (have)
+		still_open(ctx->meta->seq, sk, have);
 	return 0;
 }
 
@@ -960,7 +929,7 @@ __inline_always void datagrams_count(struct ev_tcp_datagrams *d, struct datagram
 		datagrams_add(have, d);
 		return;
 	}
-	ev_header(&d->hdr, EV_tcp_datagrams, sizeof(*d));
+	seen_header(&d->hdr, who, EV_tcp_datagrams, sizeof(*d), bpf_ktime_get_boot_ns());
 	if (!wanted(d, EV_tcp_datagrams) || !bpf_map_update_elem(&tcp_datagrams, k, d, BPF_NOEXIST))
 		return;
 	/* another CPU was first, or the map is full */
@@ -1174,13 +1143,12 @@ __inline_always void uring_datagram(const struct uring_done *d, const struct io_
 	datagram((__u64)sk, name, namelen, end->bytes, end->dir);
 }
 
-SEC("tp_btf/io_uring_complete")
-int tcp_uring(__u64 *ctx)
+TRACED("tp_btf/io_uring_complete", tcp_uring, void *ring, struct io_kiocb *req)
 {
 	struct uring_done d;
 	struct io_end end[2];
 
-	if (!uring_completes(&d, ctx))
+	if (!uring_completes(&d, req))
 		return 0;
 	if (uring_ends(end, &d)) {
 		if (seen_watched())

@@ -9,8 +9,7 @@
  * completion in case of success, and the single completions of one that goes on (multishot): they
  * come without their request.
  *
- * The tracepoint io_uring_complete gives the request since 5.19, as its second argument; the types of
- * the others have changed since, so that programs take the bare array.
+ * The tracepoint io_uring_complete gives the request since 5.19, as its second argument.
  */
 #ifndef EBPFMON_URING_BPF_H
 #define EBPFMON_URING_BPF_H
@@ -76,10 +75,8 @@ struct uring_done {
 };
 
 /* What the tracepoint io_uring_complete tells; false: nothing. */
-__inline_always bool uring_completes(struct uring_done *d, const __u64 *ctx)
+__inline_always bool uring_completes(struct uring_done *d, struct io_kiocb *req)
 {
-	struct io_kiocb *req = (struct io_kiocb *)ctx[1];
-
 	if (!req) /* of a request that goes on, or of a message by another ring */
 		return false;
 	d->req = req;

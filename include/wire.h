@@ -69,6 +69,7 @@ struct ev_hdr {
 #define EV_ABI_NATIVE	  0u
 #define EV_ABI_COMPAT	  1u /* i386 on x86-64, arm on arm64 */
 #define EV_ABI_X32	  2u
+#define EV_X32_BIT	  0x40000000 /* in the number of such a call, as the kernel has it */
 #define EV_SYSNR(abi, nr) ((abi) << 16 | (nr))
 
 #endif

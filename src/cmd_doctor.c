@@ -8,10 +8,9 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 #include "commands.h"
-#include "container/hierarchy.h"
-#include "container/table.h"
 #include "loader.h"
 #include "log.h"
+#include "recorder.h"
 
 struct check {
 	const char *name;
@@ -35,20 +34,18 @@ static bool check_all(struct check *c, size_t nr)
 	return all;
 }
 
+/* As a recording of all that there is would do, with every filter: more no verifier is asked to follow. */
 static int probe(struct loader **out)
 {
-	struct loader_options lo = {
-		.ring_bytes = 1 << 16, .trace_enter = true, .ask_verifier = true};
-	struct cgroup_hierarchy h;
+	struct options o = {.syscalls = SYSCALLS_TRACE, .buffer = 1 << 16};
+	struct loader_options lo = {};
 	int err;
 
-	if (cgroup_hierarchy_find(&h) == 0) {
-		lo.config.cgroup_hierarchy = h.id;
-		snprintf(lo.cgroup_controller, sizeof(lo.cgroup_controller), "%s", h.controller);
-	}
-	memset(lo.subsystems, true, sizeof(lo.subsystems));
-	memset(lo.config.events, 0xff, sizeof(lo.config.events));
-	lo.config.count_syscalls = lo.config.time_syscalls = lo.config.join_checks = 1;
+	memset(o.events, true, sizeof(o.events));
+	recorder_settings(&o, &lo);
+	lo.config.nr_pids = lo.config.nr_uids = EV_FILTER_MAX;
+	lo.config.nr_comms = lo.config.nr_ports = EV_FILTER_MAX;
+	lo.ask_verifier = true;
 	err = loader_open(out, &lo);
 	if (!err) {
 		loader_attach(*out);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
 #include <malloc.h>
+#include <sched.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +32,7 @@ struct hook {
 	const char *calls; /* of HOOK_SYSCALLS and HOOK_OUTSIDE: EXIT_OF, then native names */
 	const char *doc;
 	const char *map; /* of HOOK_ITERATOR: what it goes over, when that is a map */
-	const char *first; /* of a second program: whose missed runs it takes over */
+	const char *first; /* of a second program: does what that one was left out of */
 	const char *instead; /* of another program, where the kernel has no hook for that one */
 	const char *type, *member; /* a struct and its member, without which it can tell nothing */
 };
@@ -70,6 +72,8 @@ static const struct hook hooks[] = {
 	{HOOK_ITERATOR, EVS_##subsystem, #program, NULL, doc, NULL, NULL, NULL, NULL, NULL},
 #define FINAL_ITERATOR(subsystem, program, map, doc)                                               \
 	{HOOK_ITERATOR, EVS_##subsystem, #program, NULL, doc, #map, NULL, NULL, NULL, NULL},
+#define FALLBACK(subsystem, program, instead, doc)                                                 \
+	{HOOK_ITERATOR, EVS_##subsystem, #program, NULL, doc, NULL, NULL, #instead, NULL, NULL},
 #include "hooks.def"
 };
 
@@ -99,7 +103,10 @@ struct loader {
 	struct btf *btf; /* the kernel's; NULL: cannot be read */
 	struct bpf_object *objects[NR_OBJECTS];
 	struct bpf_link *links[NR_HOOKS];
+	struct bpf_link *again[NR_HOOKS]; /* of NAME_again, where the kernel preempts programs */
+	bool no_again[NR_HOOKS]; /* the kernel refuses NAME_again */
 	struct coverage coverage[NR_HOOKS];
+	int policy; /* SCHED_* that ebpfmon was started with */
 	int handlers[NR_SYSCALL_SECTIONS]; /* libbpf's numbers of ours; 0: none */
 	struct ev_state *state; /* the map of that name */
 	char sections[NR_HOOKS][64];
@@ -195,6 +202,21 @@ static void coverage_lost(struct loader *l, const char *program, const char *why
 	snprintf(c->reason, sizeof(c->reason), "%s", why);
 }
 
+/* The row of a program's second copy (bpf/traced.bpf.h), or NULL. */
+static const struct hook *again_of(const char *name)
+{
+	size_t len = strlen(name);
+	static const char suffix[] = "_again";
+
+	if (len < sizeof(suffix) || strcmp(name + len - strlen(suffix), suffix))
+		return NULL;
+	len -= strlen(suffix);
+	for (size_t i = 0; i < NR_HOOKS; i++)
+		if (!strncmp(hooks[i].program, name, len) && !hooks[i].program[len])
+			return &hooks[i];
+	return NULL;
+}
+
 static bool attaches(const struct hook *h)
 {
 	return h->kind == HOOK_TRACEPOINT || h->kind == HOOK_REFINEMENT;
@@ -219,8 +241,41 @@ static bool exits_wanted(const struct loader *l)
 	return false;
 }
 
+static bool event_wanted(const struct loader *l, enum ev_type type)
+{
+	return l->options.subsystems[event_descs[type].sub] &&
+	       l->options.config.events[type / 64] >> type % 64 & 1;
+}
+
+/*
+ * Calls that move data are most of all calls, and finding out what they move it at is most of their cost: the
+ * programs for them go without when none of what they give is wanted.
+ */
+static bool io_wanted(const struct loader *l, const char *program)
+{
+	static const struct {
+		const char *program;
+		enum ev_type gives;
+	} rows[] = {
+		{"file_io_exit", EV_file_io}, {"file_io_exit", EV_file_inherit},
+		{"ipc_io_count", EV_ipc_io},  {"ipc_io_count", EV_ipc_channel},
+		{"tcp_io", EV_tcp_datagrams},
+	};
+	bool all = !strcmp(program, "syscall_io"), io = all;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (all || !strcmp(program, rows[i].program)) {
+			io = true;
+			if (event_wanted(l, rows[i].gives))
+				return true;
+		}
+	return !io;
+}
+
 static bool hook_wanted(const struct loader *l, const struct hook *h)
 {
+	if (!io_wanted(l, h->program))
+		return false;
 	if (!strcmp(h->program, "syscall_enter") && !l->options.trace_enter)
 		return false;
 	if ((h->calls || h->sub == EVS_syscall) && !exits_wanted(l))
@@ -311,7 +366,10 @@ static int share_maps(struct loader *l, struct bpf_object *obj)
 	{
 		int fd = bpf_map__name(map)[0] == '.' ? -ENOENT : loader_map(l, bpf_map__name(map));
 
-		if (fd >= 0) {
+		if (bpf_map__type(map) == BPF_MAP_TYPE_TASK_STORAGE &&
+		    !l->options.config.preempted) {
+			bpf_map__set_autocreate(map, false); /* not there before 5.11 */
+		} else if (fd >= 0) {
 			int err = bpf_map__reuse_fd(map, fd);
 
 			if (err)
@@ -351,7 +409,7 @@ static bool has_tracepoint(const struct loader *l, const struct bpf_program *p)
 	return btf__find_by_name_kind(l->btf, type, BTF_KIND_TYPEDEF) > 0;
 }
 
-/* ---- the programs of sys_enter and sys_exit ---- */
+/* ---- kernels that preempt programs ---- */
 
 static const char *const syscall_sections[NR_SYSCALL_SECTIONS] = {"tp_btf/sys_enter",
 								  "tp_btf/sys_exit"};
@@ -373,28 +431,36 @@ static bool has_classic(void)
 }
 
 /*
- * From 7.1 on the kernel may preempt programs of these tracepoints, and leaves out who comes to the same program
- * on that CPU meanwhile. Classic ones it does not preempt (bpf/sys.bpf.h). The change is known by a function
- * that came with it. Before objects are opened: libbpf keeps pointers to its handlers.
+ * From 7.1 on the kernel may preempt programs of tracepoints, and leaves out who comes to the same program on that
+ * CPU meanwhile: bpf/traced.bpf.h. Classic ones it does not preempt: those of system calls become that
+ * (bpf/sys.bpf.h). The change is known by a function that came with it. Before objects are opened:
+ * libbpf keeps pointers to its handlers.
  */
-static void choose_classic(struct loader *l)
+static int choose_classic(struct loader *l)
 {
 	LIBBPF_OPTS(libbpf_prog_handler_opts, opts, .prog_attach_fn = attach_classic);
 
-	if (l->options.no_classic || !l->btf || !has_classic() ||
-	    btf__find_by_name_kind(l->btf, "trace_call_bpf_faultable", BTF_KIND_FUNC) < 0)
-		return;
+	if (l->btf &&
+	    btf__find_by_name_kind(l->btf, "trace_call_bpf_faultable", BTF_KIND_FUNC) >= 0)
+		l->options.config.preempted = true;
+	if (!l->options.config.preempted || l->options.no_classic)
+		return 0;
+	if (!has_classic()) {
+		log_error("this kernel needs tracefs: mount -t tracefs nodev /sys/kernel/tracing");
+		return -ENOENT;
+	}
 	for (size_t i = 0; i < NR_SYSCALL_SECTIONS; i++)
 		l->handlers[i] = libbpf_register_prog_handler(syscall_sections[i],
 							      BPF_PROG_TYPE_TRACEPOINT, 0, &opts);
 	l->options.config.classic_sys = true;
+	return 0;
 }
 
 /* Of two programs that give the same, one is wanted. */
 static void choose_alternatives(struct loader *l, struct bpf_object *obj)
 {
 	for (size_t i = 0; i < NR_HOOKS; i++) {
-		const char *instead = hooks[i].instead;
+		const char *instead = attaches(&hooks[i]) ? hooks[i].instead : NULL;
 		struct bpf_program *p =
 			instead ? bpf_object__find_program_by_name(obj, instead) : NULL;
 		struct coverage *c;
@@ -407,6 +473,27 @@ static void choose_alternatives(struct loader *l, struct bpf_object *obj)
 		c->spare = true;
 		snprintf(c->reason, sizeof(c->reason), "%s gives it on this kernel",
 			 c == &l->coverage[i] ? instead : hooks[i].program);
+	}
+}
+
+/* An iterator that stands in for one that the kernel refuses, and gives less. */
+static void choose_fallbacks(struct loader *l)
+{
+	for (size_t i = 0; i < NR_HOOKS; i++) {
+		struct coverage *c = &l->coverage[i], *first;
+
+		if (hooks[i].kind != HOOK_ITERATOR || !hooks[i].instead)
+			continue;
+		first = coverage_of(l, hooks[i].instead);
+		first->spare = true;
+		if (!first->reason[0]) {
+			c->spare = true;
+			snprintf(c->reason, sizeof(c->reason), "%s gives it on this kernel",
+				 hooks[i].instead);
+		} else if (c->spare) { /* refused since */
+			c->spare = false;
+			c->reason[0] = 0;
+		}
 	}
 }
 
@@ -431,18 +518,28 @@ static void leave_out_lacking(struct loader *l)
 				 LACKS "%s in struct %s", hooks[i].member, hooks[i].type);
 }
 
+static bool again_wanted(const struct loader *l, const struct hook *h)
+{
+	size_t i = h - hooks;
+
+	return l->options.config.preempted && !l->no_again[i] && !l->coverage[i].reason[0];
+}
+
 static int prepare(struct loader *l, struct bpf_object *obj)
 {
 	struct bpf_program *prog;
 	int err;
 
 	choose_alternatives(l, obj);
+	choose_fallbacks(l);
 	bpf_object__for_each_program(prog, obj)
 	{
 		const struct coverage *c = coverage_of(l, bpf_program__name(prog));
+		const struct hook *again = again_of(bpf_program__name(prog));
 		char *log = verifier_log(l, bpf_program__name(prog));
 
-		bpf_program__set_autoload(prog, c && !c->reason[0]);
+		bpf_program__set_autoload(prog,
+					  again ? again_wanted(l, again) : c && !c->reason[0]);
 		if (log) {
 			bpf_program__set_log_level(prog, VERIFIER_STATS);
 			bpf_program__set_log_buf(prog, log, VERIFIER_LOG_BYTES);
@@ -468,6 +565,20 @@ static void name_sections(struct loader *l, const struct bpf_object *obj)
 }
 
 /*
+ * The bytes of an object are pages of the executable, which would stay resident for good. Whoever reads
+ * them again gets them from the file.
+ */
+static void forget_bytes(size_t i)
+{
+	size_t len, page = (size_t)sysconf(_SC_PAGESIZE);
+	uintptr_t at = (uintptr_t)object_rows[i].elf(&len);
+	uintptr_t begin = (at + page - 1) & ~(page - 1), end = (at + len) & ~(page - 1);
+
+	if (begin < end)
+		madvise((void *)begin, end - begin, MADV_DONTNEED);
+}
+
+/*
  * Loads one object, if any of its programs is wanted. A program that the kernel refuses is noted and left
  * out, and the object is tried again without it.
  */
@@ -478,6 +589,7 @@ static int load_object(struct loader *l, size_t i)
 	for (size_t tries = 0; tries < NR_HOOKS; tries++) {
 		LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = object_rows[i].name);
 		char why[sizeof(((struct coverage *)0)->reason)];
+		const struct hook *again;
 		const char *objection;
 		const void *elf;
 		size_t len;
@@ -505,6 +617,11 @@ static int load_object(struct loader *l, size_t i)
 		if (l->logs && err == -ENOSPC) { /* a log that was too small: do without */
 			free(l->logs);
 			l->logs = NULL;
+			continue;
+		}
+		again = again_of(failed_program);
+		if (again) { /* the first goes on alone */
+			l->no_again[again - hooks] = true;
 			continue;
 		}
 		if (!failed_program[0] || !coverage_of(l, failed_program))
@@ -588,6 +705,7 @@ int loader_open(struct loader **out, const struct loader_options *o)
 	if (!l)
 		return -ENOMEM;
 	l->options = *o;
+	l->policy = sched_getscheduler(0);
 	if (o->ask_verifier)
 		l->logs = calloc(NR_HOOKS, sizeof(*l->logs));
 	libbpf_set_print(on_log);
@@ -602,7 +720,11 @@ int loader_open(struct loader **out, const struct loader_options *o)
 	l->btf = btf__load_vmlinux_btf();
 	if (libbpf_get_error(l->btf))
 		l->btf = NULL;
-	choose_classic(l);
+	err = choose_classic(l);
+	if (err) {
+		loader_close(l);
+		return err;
+	}
 	name_hooks(l);
 	leave_out_lacking(l);
 	for (size_t i = 0; i < NR_OBJECTS; i++) {
@@ -618,10 +740,12 @@ int loader_open(struct loader **out, const struct loader_options *o)
 			return err;
 		}
 	}
-	/* some 10 MiB that only loading needed */
+	/* some 15 MiB that only loading needed */
 	btf__free(l->btf);
 	l->btf = NULL;
 	malloc_trim(0);
+	for (size_t i = 0; i < NR_OBJECTS; i++)
+		forget_bytes(i);
 	*out = l;
 	return loaded ? 0 : -ENOTSUP;
 }
@@ -824,6 +948,26 @@ static void attach_one(struct loader *l, size_t i)
 	l->coverage[i].active = true;
 }
 
+static struct bpf_program *find_again(const struct loader *l, size_t i)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "%s_again", hooks[i].program);
+	return find_program(l, name);
+}
+
+/* Behind the first. Without it the first goes on alone. */
+static void attach_again(struct loader *l, size_t i)
+{
+	struct bpf_program *p = find_again(l, i);
+
+	if (!p || bpf_program__fd(p) < 0)
+		return;
+	l->again[i] = bpf_program__attach(p);
+	if (!l->again[i])
+		log_debug("%s: cannot attach: %s", bpf_program__name(p), strerror(errno));
+}
+
 static int map_state(struct loader *l)
 {
 	int fd = loader_map(l, "state");
@@ -847,9 +991,10 @@ int loader_attach(struct loader *l)
 	map_compat(l);
 	map_multiplexed(l);
 	for (size_t i = 0; i < NR_HOOKS; i++) {
-		if (attaches(&hooks[i]) && !l->coverage[i].reason[0])
+		if (attaches(&hooks[i]) && !l->coverage[i].reason[0]) {
 			attach_one(l, i);
-		else if (hooks[i].kind == HOOK_ITERATOR && !l->coverage[i].reason[0])
+			attach_again(l, i);
+		} else if (hooks[i].kind == HOOK_ITERATOR && !l->coverage[i].reason[0])
 			l->coverage[i].active = find_program(l, hooks[i].program) != NULL;
 	}
 	return !exits_wanted(l) || coverage_of(l, "syscall_exit")->active ? 0 : -ENOTSUP;
@@ -858,9 +1003,20 @@ int loader_attach(struct loader *l)
 void loader_detach(struct loader *l)
 {
 	for (size_t i = 0; i < NR_HOOKS; i++) {
+		bpf_link__destroy(l->again[i]);
 		bpf_link__destroy(l->links[i]);
-		l->links[i] = NULL;
+		l->again[i] = l->links[i] = NULL;
 	}
+}
+
+/* What a second program has done of it: bpf/traced.bpf.h. */
+static __u64 again_done(const struct loader *l, const char *program)
+{
+	char key[32] = "";
+	__u64 n = 0;
+
+	snprintf(key, sizeof(key), "%s", program);
+	return bpf_map_lookup_elem(loader_map(l, "again_done"), key, &n) ? 0 : n;
 }
 
 void loader_count_missed(struct loader *l)
@@ -869,15 +1025,14 @@ void loader_count_missed(struct loader *l)
 		const struct bpf_program *p = find_program(l, hooks[i].program);
 		struct bpf_prog_info info = {};
 		__u32 len = sizeof(info);
+		__u64 done;
 
-		if (p && !bpf_obj_get_info_by_fd(bpf_program__fd(p), &info, &len))
-			l->coverage[i].missed = info.recursion_misses;
-	}
-	for (size_t i = 0; i < NR_HOOKS; i++) {
-		struct coverage *first = hooks[i].first ? coverage_of(l, hooks[i].first) : NULL;
-
-		if (first && l->coverage[i].active)
-			first->missed = 0;
+		/* what a second program is left out of, the first has done, or is the first's loss */
+		if (!p || hooks[i].first || bpf_obj_get_info_by_fd(bpf_program__fd(p), &info, &len))
+			continue;
+		done = again_done(l, hooks[i].program);
+		l->coverage[i].missed =
+			info.recursion_misses > done ? info.recursion_misses - done : 0;
 	}
 }
 
@@ -934,12 +1089,42 @@ static void state_changed(const struct loader *l)
 		__atomic_fetch_add(&l->state->generation, 1, __ATOMIC_SEQ_CST);
 }
 
+/* @policy: SCHED_FIFO or what it was before. */
+static void set_policy(int policy, int priority)
+{
+	struct sched_param param = {.sched_priority = priority};
+
+	if (sched_setscheduler(0, policy, &param))
+		log_debug("cannot set the scheduling policy: %s", strerror(errno));
+}
+
+static unsigned int held; /* a container may be decided about while counters are taken */
+
+static bool holds_cpu(const struct loader *l)
+{
+	return l->options.config.classic_sys && l->policy == SCHED_OTHER;
+}
+
+void loader_hold_cpu(const struct loader *l)
+{
+	if (holds_cpu(l) && !held++)
+		set_policy(SCHED_FIFO, 1);
+}
+
+void loader_release_cpu(const struct loader *l)
+{
+	if (holds_cpu(l) && !--held)
+		set_policy(SCHED_OTHER, 0);
+}
+
 int loader_mark(const struct loader *l, __u64 cgroup, __u32 flags, __u64 created, bool add)
 {
 	struct ev_cgroup c = {.flags = flags, .created = created};
-	int err = bpf_map_update_elem(loader_map(l, "cgroups"), &cgroup, &c,
-				      add ? BPF_ANY : BPF_EXIST);
+	int fd = loader_map(l, "cgroups"), err;
 
+	loader_hold_cpu(l);
+	err = bpf_map_update_elem(fd, &cgroup, &c, add ? BPF_ANY : BPF_EXIST);
+	loader_release_cpu(l);
 	state_changed(l);
 	return err;
 }

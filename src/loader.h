@@ -37,6 +37,14 @@ void loader_close(struct loader *l);
  */
 void loader_count_missed(struct loader *l);
 
+/*
+ * Between these two no task of ordinary priority takes the CPU from the caller. Where classic tracepoints stand
+ * in (7.1+), the kernel leaves their programs out on a CPU on which a bpf(2) call on a map is under way: whoever
+ * took the CPU from it would not be recorded. On other kernels they do nothing.
+ */
+void loader_hold_cpu(const struct loader *l);
+void loader_release_cpu(const struct loader *l);
+
 /* Rows of hooks.def with what became of them. */
 const struct coverage *loader_coverage(const struct loader *l, unsigned int *nr);
 

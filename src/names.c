@@ -118,8 +118,7 @@ static const __u32 archs[] = {SCMP_ARCH_X86_64, SCMP_ARCH_X86, SCMP_ARCH_X32};
 static const __u32 archs[] = {SCMP_ARCH_AARCH64, SCMP_ARCH_ARM, SCMP_ARCH_AARCH64};
 #endif
 
-#define X32_BIT 0x40000000
-#define NR_MAX	1024
+#define NR_MAX 1024
 
 /* Newer than Debian's libseccomp; these numbers are the same on every architecture. */
 static const struct {
@@ -159,7 +158,7 @@ const char *name_syscall(__u32 sysnr)
 	if (!asked[abi][nr]) {
 		asked[abi][nr] = true;
 		cache[abi][nr] = seccomp_syscall_resolve_num_arch(
-			archs[abi], abi == EV_ABI_X32 ? nr | X32_BIT : nr);
+			archs[abi], abi == EV_ABI_X32 ? nr | EV_X32_BIT : nr);
 		if (!cache[abi][nr])
 			cache[abi][nr] = newer_name(nr);
 	}
@@ -183,7 +182,7 @@ int syscall_number(__u32 abi, const char *name)
 	for (size_t i = 0; nr < 0 && i < COUNT(newer); i++)
 		if (!strcmp(newer[i].name, name))
 			return newer[i].nr;
-	return nr < 0 ? -1 : nr & ~X32_BIT; /* pseudo calls of libseccomp are negative */
+	return nr < 0 ? -1 : nr & ~EV_X32_BIT; /* pseudo calls of libseccomp are negative */
 }
 
 /* ---- enumerations ---- */

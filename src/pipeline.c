@@ -553,6 +553,21 @@ void pipeline_expire(struct pipeline *p, __u64 now, __u64 age)
 
 /* ---- a record's way ---- */
 
+/* Who signals a process of the container from elsewhere, or makes and removes its cgroups, is none of its processes. */
+static void judge_actor(const struct pipeline *p, const struct container *c, struct ev_hdr *hdr)
+{
+	__u64 actor;
+
+	switch (hdr->type) {
+	case EV_container_cgroup_create:
+	case EV_container_cgroup_remove: actor = hdr->cgroup; break;
+	case EV_ipc_signal: actor = ((const struct ev_ipc_signal *)hdr)->sender_cgroup; break;
+	default: return;
+	}
+	if (!(hdr->flags & EV_F_NOPROC) && container_table_find(p->containers, actor) != c)
+		hdr->flags |= EV_F_OUTSIDE;
+}
+
 static void dispatch(struct pipeline *p, struct container *c, struct ev_hdr *hdr)
 {
 	struct record r = record_of(p, c, hdr);
@@ -561,6 +576,7 @@ static void dispatch(struct pipeline *p, struct container *c, struct ev_hdr *hdr
 	no_setup(c, hdr);
 	if (signal_doubled(p, c, hdr))
 		return;
+	judge_actor(p, c, hdr);
 	r.process = process_table_record(p->processes, hdr);
 	if (p->learning)
 		return;

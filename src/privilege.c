@@ -69,6 +69,15 @@ static void raise_priority(void)
 		close(fd);
 }
 
+/* What is left of CAP_SYS_NICE: the lowest real-time priority, for loader_hold_cpu(). */
+static void keep_realtime(void)
+{
+	struct rlimit limit = {1, 1};
+
+	if (setrlimit(RLIMIT_RTPRIO, &limit))
+		log_debug("cannot set RLIMIT_RTPRIO: %s", strerror(errno));
+}
+
 static void drop_capabilities(void)
 {
 	struct __user_cap_header_struct hdr = {.version = _LINUX_CAPABILITY_VERSION_3};
@@ -177,6 +186,7 @@ static const char *const calls[] = {
 	"syncfs",
 	"fdatasync",
 	"sched_getscheduler",
+	"sched_setscheduler",
 };
 
 /* No program and no map is made any more. */
@@ -215,6 +225,7 @@ int privilege_settle(bool sandbox)
 	int err;
 
 	raise_priority();
+	keep_realtime();
 	drop_capabilities();
 	if (!sandbox)
 		return 0;

@@ -292,9 +292,11 @@ struct process *process_table_record(struct process_table *t, const struct ev_hd
 
 	if (hdr->type == EV_process_fork && hdr->flags & EV_F_OUTSIDE)
 		learn_fork(t, (const void *)hdr, NULL);
-	if (hdr->flags & (EV_F_NOPROC | EV_F_OUTSIDE) || !hdr->pid)
+	if (hdr->flags & EV_F_NOPROC || !hdr->pid)
 		return NULL;
 	e = (struct entry *)process_find(t, hdr->pid, hdr->start);
+	if (hdr->flags & EV_F_OUTSIDE)
+		return e ? &e->p : NULL;
 	if (!e)
 		e = entry_new(t, hdr->pid, hdr->start, hdr->ppid);
 	if (!e)

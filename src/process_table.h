@@ -29,8 +29,8 @@ void process_table_settle(struct process_table *t);
 
 /*
  * Learns from a checked and normalised record, and returns the process that acts in it (made when
- * it was not known), or NULL when there is none (EV_F_NOPROC), it is not the container's (EV_F_OUTSIDE),
- * or no memory.
+ * it was not known), or NULL when there is none (EV_F_NOPROC), or no memory. Of one that is not the
+ * container's (EV_F_OUTSIDE) nothing is learned: it is another container's, or NULL.
  */
 struct process *process_table_record(struct process_table *t, const struct ev_hdr *hdr);
 

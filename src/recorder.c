@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <dirent.h>
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -169,6 +170,12 @@ static void choose_hierarchy(struct loader_options *lo)
 		log_info(
 			"no cgroup v2: containers are told apart by the cgroups of the v1 controller %s",
 			h.controller);
+}
+
+void recorder_settings(const struct options *o, struct loader_options *lo)
+{
+	configure(o, lo);
+	choose_hierarchy(lo);
 }
 
 static int check_limits(const struct options *o)
@@ -449,8 +456,7 @@ int recorder_open(struct recorder *r, struct options *o)
 		err = open_sinks(r);
 	if (err)
 		return err;
-	configure(o, &lo);
-	choose_hierarchy(&lo);
+	recorder_settings(o, &lo);
 	err = loader_open(&r->loader, &lo);
 	if (err)
 		return err;
@@ -628,7 +634,24 @@ static bool under_filter(__u32 pid, pid_t tid)
 	return yes;
 }
 
-static void feed_unfinished(struct recorder *r, const struct process *p, pid_t tid)
+/* By which ABI a program makes its calls: /proc/PID/task/TID/syscall does not say, but the program's class does. */
+static __u32 program_abi(__u32 pid)
+{
+	unsigned char ident[EI_NIDENT];
+	__u32 abi = EV_ABI_NATIVE;
+	char path[64];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%u/exe", pid);
+	f = fopen(path, "re");
+	if (f && fread(ident, sizeof(ident), 1, f) == 1 && ident[EI_CLASS] == ELFCLASS32)
+		abi = EV_ABI_COMPAT;
+	if (f)
+		fclose(f);
+	return abi;
+}
+
+static void feed_unfinished(struct recorder *r, const struct process *p, pid_t tid, __u32 abi)
 {
 	struct ev_syscall_calls e = {.count = 1, .unfinished = 1};
 	char path[64], line[64] = "";
@@ -655,7 +678,7 @@ static void feed_unfinished(struct recorder *r, const struct process *p, pid_t t
 			.flags = p->setup ? EV_F_SETUP : 0,
 		};
 		memcpy(e.hdr.comm, p->comm, sizeof(e.hdr.comm));
-		e.nr = EV_SYSNR(EV_ABI_NATIVE, nr);
+		e.nr = nr & EV_X32_BIT ? EV_SYSNR(EV_ABI_X32, nr & ~EV_X32_BIT) : EV_SYSNR(abi, nr);
 		e.filtered = under_filter(p->pid, tid);
 		pipeline_feed(&r->pipeline, &e, sizeof(e));
 	}
@@ -666,15 +689,17 @@ static int feed_unfinished_of(struct process *p, void *arg)
 {
 	char path[64];
 	struct dirent *e;
+	__u32 abi;
 	DIR *d;
 
 	if (p->exited)
 		return 0;
+	abi = program_abi(p->pid);
 	snprintf(path, sizeof(path), "/proc/%u/task", p->pid);
 	d = opendir(path);
 	while (d && (e = readdir(d)))
 		if (e->d_name[0] != '.')
-			feed_unfinished(arg, p, atoi(e->d_name));
+			feed_unfinished(arg, p, atoi(e->d_name), abi);
 	if (d)
 		closedir(d);
 	return 0;
@@ -729,7 +754,8 @@ int recorder_finish(struct recorder *r, const char *why)
 	 * two would be told by neither. What waits in the ring came before.
 	 */
 	source_poll(r->source, 0, false);
-	source_iterate(r->source, "tcp_still_open");
+	if (source_iterate(r->source, "tcp_still_open") < 0)
+		source_iterate(r->source, "tcp_still_held");
 	loader_detach(r->loader);
 	drained = source_drain(r->source);
 	if (drained)

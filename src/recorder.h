@@ -24,6 +24,9 @@ struct recorder {
 	bool own_output; /* stdout carries data */
 };
 
+/* What a recording with these options asks of the kernel. */
+void recorder_settings(const struct options *o, struct loader_options *lo);
+
 /* Programs loaded, containers known, sinks ready. 0 or -errno, after saying what is wrong. */
 int recorder_open(struct recorder *r, struct options *o);
 /* Records flow; what runs already is in the table. */

@@ -158,9 +158,10 @@ static int take_counters(struct source *s, const struct counter_map *m, bool all
 	while (!err) {
 		__u32 n = BATCH;
 
+		loader_hold_cpu(s->loader);
 		err = bpf_map_lookup_batch(m->fd, in, &cursor, s->keys, s->values, &n, NULL);
 		if (err && err != -ENOENT) /* -ENOENT: these were the last */
-			break;
+			n = 0;
 		in = &cursor;
 		for (__u32 i = 0; i < n; i++) {
 			char *value = (char *)s->values + (size_t)i * m->value_size;
@@ -171,6 +172,7 @@ static int take_counters(struct source *s, const struct counter_map *m, bool all
 			bpf_map_delete_elem(m->fd, key);
 			pipeline_feed(s->pipeline, value, m->value_size);
 		}
+		loader_release_cpu(s->loader);
 	}
 	return err == -ENOENT ? 0 : err;
 }
@@ -255,9 +257,11 @@ __u64 source_lost_of(const struct source *s, enum ev_type type)
 	__u64 *per_cpu = calloc(s->nr_cpus, sizeof(*per_cpu)), sum = 0;
 	__u32 key = type;
 
+	loader_hold_cpu(s->loader);
 	if (per_cpu && fd >= 0 && !bpf_map_lookup_elem(fd, &key, per_cpu))
 		for (int cpu = 0; cpu < s->nr_cpus; cpu++)
 			sum += per_cpu[cpu];
+	loader_release_cpu(s->loader);
 	free(per_cpu);
 	return sum;
 }

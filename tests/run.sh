@@ -188,6 +188,7 @@ suite_verify() {
 		skip verify "it needs root"
 		return
 	fi
+	check strace.overlap python3 tests/verify/truth.py
 	summed verify python3 tests/verify/verify.py --quick --table "$logs/verify.table"
 }
 
@@ -202,41 +203,45 @@ suite_portable() {
 }
 
 # the same file as it is made here, in a virtual machine: what this host cannot run
-suite_portable_vm() {
+portable_vm() {
 	local cache=${EBPFMON_CACHE:-$HOME/.cache/ebpfmon} shares=(--share "$PWD")
 	local -x PORTABLE_WORKLOAD=${PORTABLE_WORKLOAD:-busybox} # a server takes a machine that nobody else uses
-	check portable.record python3 tests/verify/portable.py record || return
+	python3 tests/verify/portable.py record || return
 	tests/verify/newer.sh >/dev/null 2>&1 && shares+=(--share "$cache/runtimes")
-	summed portable-vm tests/vm/run.sh --kernel 6.12 --memory 2048 "${shares[@]}" --env EBPFMON_CACHE="$cache" \
-		--env VERIFY_TIMEOUT=120 \
+	tests/vm/run.sh --kernel 6.12 --memory 2048 "${shares[@]}" --env EBPFMON_CACHE="$cache" --env VERIFY_TIMEOUT=120 \
 		--env PORTABLE_WORKLOAD="$PORTABLE_WORKLOAD" --timeout 1500 -- python3 tests/verify/portable.py verify \
 		crun newer:crun newer:runc podman
 }
 
-# Kernels as KERNEL= takes them: NAME[/arm64][/v1|/hybrid], cgroup v2 if nothing else is said; the longest first.
-vm_all='6.12 6.1 6.1/v1 6.1/hybrid 5.10 7.3 6.1/arm64 5.10/arm64 6.12/arm64 7.3/arm64 5.10-rt 6.1-rt 6.16 6.18 7.2'
-vm_ci='6.1 6.12 5.10 6.1/v1 6.1/hybrid'
+# Kernels as KERNEL= takes them: NAME[/arm64][/v1|/hybrid], cgroup v2 if nothing else is said; and portable, a machine
+# for portable_vm. Those that take long first.
+vm_all='6.12 6.1 7.3 6.1/arm64 7.3/arm64 5.10 6.1/v1 6.1/hybrid 7.2 portable 6.12/arm64 5.10-rt 6.1-rt 6.18 6.16 5.10/arm64'
+vm_ci='6.1 5.10 6.1/v1 7.3 portable'
 vm_events='runc/(process|syscall|file|ipc|tcp|capability)|refused.(program|field|offline)'
 vm_own='attacks.(host_disk|release_agent|binfmt)|faults.clock_back' # what changes the machine
 vm_arm64='runc/(process|syscall|file|ipc|tcp)|refused.(program|field|offline)' # without fexit: no capability.checks
-vm_hooks='runc/(process|capability|syscall.(calls|io)|file.(open$|io|inherit|rename|paths)|ipc.(signal|unix$|sysv.shm)|tcp.(talk|exist|still|datagrams))'
+vm_hooks='runc/(process|capability|syscall.(calls|io)|file.(open$|io|rename|paths)|ipc.(signal|unix$|sysv.shm)|tcp.(talk|datagrams))'
+vm_more="$vm_hooks|runc/(file.inherit|tcp.(exist|still))|refused.offline" # with a recording of their own
+vm_engines='engines/|docker/(process.exec|case.start_stop|identity.list)$' # Docker's daemon on the machine itself
 
-# vm_options KERNEL: which live tests it runs. Everything on 6.12, but programs under strace, which takes too long
-# there; each event on the oldest, the newest, and on arm64; one of each kind of hook on the rest. The times are in docs/test/vm.md.
-# Two tests at a time, since each waits for the next sweep half of its time; alone where one sets the clock.
+# vm_options KERNEL: which live tests it runs. On 6.12 all that depend on the kernel; each event on the oldest, the newest,
+# and on arm64; one of each kind of hook on the rest. The times are in docs/test/vm.md. Two tests at a time, since each
+# waits for the next sweep half of its time.
 vm_options() {
-	local runtime=runc jobs=2 tests
+	local runtime=runc tests
 	case $1${VM_CI:+/ci} in
-	6.12) runtime=runc,engines jobs=1 tests="runc/(?!truth)|runc/truth.(shell|tar)|refused|engines/|$vm_own" ;;
-	6.1 | 6.1/ci) runtime=runc,engines jobs=1 tests="$vm_events|engines/|$vm_own" ;;
-	*/v1* | */hybrid*) runtime=runc,engines tests="runc/process|runc/file.open$|engines/|attacks.release_agent" ;;
+	6.12) tests="$vm_events|runc/(attribution|identity|case.(?!filters)|message|attack|advice.seccomp|truth.(shell|tar))|$vm_own" ;;
+	6.1 | 6.1/ci) runtime=runc,docker,engines tests="$vm_more|$vm_engines|$vm_own" ;;
+	*/v1* | */hybrid*) runtime=runc,docker,engines tests="runc/process|runc/file.open$|$vm_engines|attacks.release_agent" ;;
 	6.1/arm64*) tests=$vm_arm64 ;;
 	5.10/arm64*) tests='runc/(process.(fork|credentials)|syscall.calls|ipc.signal|tcp.talk)' ;;
 	5.10 | 5.10/ci) tests="$vm_events|faults.memlock" ;;
-	7.3 | */ci) tests=$vm_events ;;
-	*) tests="$vm_hooks|refused.offline" ;;
+	7.3) tests=$vm_events ;;
+	7.*/arm64*) tests=$vm_hooks ;;
+	7.* | *-rt*) tests=$vm_more ;;
+	*) tests=$vm_hooks ;;
 	esac
-	echo "--runtime $runtime -j $jobs -k ^($tests)"
+	echo "--runtime $runtime -j 2 -k ^($tests)"
 }
 
 # in_vm KERNEL OPTION...: the doctor and these live tests in a virtual machine; none: the doctor alone
@@ -251,19 +256,25 @@ in_vm() {
 		tests/vm/guest/tests "$exe" "$tests" "$@"
 }
 
-# timed_vm KERNEL OPTION...: in_vm, and at the end what it took, as a line of the machine's own. The processor's time
+# timed_vm NAME COMMAND...: and at the end what it took, as a line of the machine's own. The processor's time
 # is what can be compared: others may work on the same machine.
 timed_vm() {
-	local load TIMEFORMAT
+	local name=$1 load TIMEFORMAT
+	shift
 	read -r load _ </proc/loadavg
-	TIMEFORMAT="vm: kernel $1: %0lR; of a processor %0lU, system %0lS; load before $load"
-	time in_vm "$@"
+	TIMEFORMAT="vm: kernel $name: %0lR; of a processor %0lU, system %0lS; load before $load"
+	time "$@"
 }
 
 # What the doctor said in each machine against tests/vm/programs.tsv, and the live tests' results.
 vm_results() {
 	local k
 	for k in "$@"; do
+		if [ "$k" = portable ]; then
+			sed -n 's/^vm: kernel/  &/p' "$logs/vm-portable.out"
+			summed vm-portable cat "$logs/vm-portable.out"
+			continue
+		fi
 		check "vm-${k//\//-}.programs" tests/vm/programs.py check "$k" "$build/vm/${k//\//+}/doctor.json"
 		# another kernel than the one asked for; what the kernel complained of; what it took
 		sed -n 's/^vm: kernel/  &/p' "$logs/vm-${k//\//-}.out" | sort -u
@@ -278,7 +289,7 @@ suite_vm_update() {
 	rm -rf "$build/vm/doctor"
 	mkdir -p "$build/vm/doctor"
 	for k in "${kernels[@]}"; do
-		[[ $k != */@(v1|hybrid) ]] || continue
+		[[ $k != @(portable|*/v1|*/hybrid) ]] || continue
 		check "doctor on $k" in_vm "$k" || continue
 		cp "$build/vm/${k//\//+}/doctor.json" "$build/vm/doctor/${k//\//+}.json"
 	done
@@ -294,9 +305,13 @@ suite_vm() {
 		while [ "$(jobs -rp | wc -l)" -ge "${VM_JOBS:-$(nproc)}" ]; do
 			wait -n
 		done
+		if [ "$k" = portable ]; then
+			timed_vm portable portable_vm >"$logs/vm-portable.out" 2>&1 &
+			continue
+		fi
 		read -r -a options <<<"${VM_OPTIONS:-$(vm_options "$k")}"
 		rm -rf "$build/vm/${k//\//+}"
-		timed_vm "$k" "${options[@]}" >"$logs/vm-${k//\//-}.out" 2>&1 &
+		timed_vm "$k" in_vm "$k" "${options[@]}" >"$logs/vm-${k//\//-}.out" 2>&1 &
 	done
 	wait
 	vm_results "${kernels[@]}"

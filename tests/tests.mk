@@ -187,7 +187,7 @@ verify-starts: all ## 1,000 starts of a trivial container under its profile, wit
 .PHONY: test-portable-vm
 test-portable-vm: all ## one profile of this host's under crun, podman and the newest runtimes, in a virtual machine (root)
 	$(Q)deploy/deps.sh vm
-	$(Q)tests/run.sh portable_vm
+	$(Q)KERNEL=portable tests/run.sh vm
 
 # what runs in virtual machines: for arm64 only where that is asked for
 VM_KERNELS := $(KERNEL)
@@ -204,7 +204,7 @@ vm-arm64:
 .PHONY: test-vm
 test-vm: all $(TRIGGER) $(REFUSE) $(VM_ARM64) ## the live tests in virtual machines (root); KERNEL='5.10 6.12/v1 6.1/arm64', VM_CI=1: what CI runs
 	$(Q)deploy/deps.sh vm
-	$(Q)KERNEL='$(VM_KERNELS)' VM_CI=$(VM_CI) tests/run.sh vm $(if $(VM_KERNELS),,portable_vm)
+	$(Q)KERNEL='$(VM_KERNELS)' VM_CI=$(VM_CI) tests/run.sh vm
 
 .PHONY: test-vm-update
 test-vm-update: all $(TRIGGER) $(VM_ARM64) ## what is expected of each program on each kernel: make tests/vm/programs.tsv anew

@@ -50,7 +50,7 @@ static int on_attach(const struct bpf_program *prog, long cookie, struct bpf_lin
 	return -EOPNOTSUPP;
 }
 
-static bool kernel_has_function(const char *name)
+bool programs_kernel_has(const char *name)
 {
 	struct btf *btf = btf__load_vmlinux_btf();
 	bool has = btf && btf__find_by_name_kind(btf, name, BTF_KIND_FUNC) > 0;
@@ -71,7 +71,7 @@ const char *programs_refused(void)
 		return "it needs root";
 	if (cgroup_hierarchy_find(&h) || h.id)
 		return "there is no cgroup v2";
-	if (!kernel_has_function("bpf_rdonly_cast"))
+	if (!programs_kernel_has("bpf_rdonly_cast"))
 		return "the kernel has no bpf_rdonly_cast() (6.2 and newer have)";
 	place = place_bpf__open_and_load();
 	if (!place)

@@ -35,6 +35,8 @@ struct programs {
 /* Why the programs cannot be run here; NULL: they can. */
 const char *programs_refused(void);
 
+/* Does the kernel have programs' function @name (kfunc)? */
+bool programs_kernel_has(const char *name);
 /* All events, counts, durations and the stream on; the caller changes what it wants otherwise. */
 struct loader_options programs_options(void);
 /* Loads them; the process's cgroup is watched. */

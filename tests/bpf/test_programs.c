@@ -527,6 +527,54 @@ static void test_full_members(void **state)
 	assert_int_equal(p->received[EV_container_cgroup_attach], 2);
 }
 
+/* ---- kernels that preempt programs: bpf/traced.bpf.h ---- */
+
+static unsigned long forks_told(struct programs *p)
+{
+	programs_drain(p);
+	return p->received[EV_process_fork];
+}
+
+/* The second program does what the first was left out of, and nothing else, whatever comes between. */
+static void test_second_programs(void **state)
+{
+	struct loader_options o = programs_options();
+	const struct place *at;
+	struct programs p;
+	__u64 done = 0;
+
+	(void)state;
+	if (!programs_kernel_has("bpf_preempt_disable")) {
+		print_message("no bpf_preempt_disable() (6.11 and newer have it)\n");
+		skip();
+	}
+	o.config.preempted = 1;
+	programs_open(&p, &o);
+	programs_forget(&p);
+	at = &p.place->bss->place;
+	RUN(&p, "process_fork", at->task);
+	RUN(&p, "process_fork_again", at->task);
+	assert_int_equal(forks_told(&p), 1);
+	RUN(&p, "process_fork_again", at->task); /* the kernel left the first out */
+	assert_int_equal(forks_told(&p), 2);
+	/* on top of it comes another program's pair, in whose place nothing is left behind */
+	RUN(&p, "process_fork", at->task);
+	RUN(&p, "process_rename", at->task, 0);
+	RUN(&p, "process_rename_again", at->task, 0);
+	RUN(&p, "process_fork_again", at->task);
+	assert_int_equal(forks_told(&p), 3);
+	/* the second left out, more often than there is room to remember: never told twice */
+	for (int i = 0; i < 9; i++)
+		RUN(&p, "process_fork", at->task);
+	RUN(&p, "process_fork_again", at->task);
+	assert_int_equal(forks_told(&p), 12);
+	assert_int_equal(bpf_map_lookup_elem(loader_map(p.loader, "again_done"),
+					     (char[32]){"process_fork"}, &done),
+			 0);
+	assert_int_equal(done, 1);
+	programs_close(&p);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -546,6 +594,7 @@ int main(void)
 		cmocka_unit_test_setup(test_full_cgroups, forget),
 		cmocka_unit_test_setup(test_setup_ends_with_exec, forget),
 		cmocka_unit_test_setup(test_full_members, forget),
+		cmocka_unit_test(test_second_programs),
 	};
 	const char *why = programs_refused();
 

@@ -69,6 +69,29 @@ def nsenter(setup, runtime):
           "its exec is not the container's")
 
 
+def signalled(setup, runtime):
+    """A host process that signals one of the container's is told as its sender, and is not the container's: nor
+    is the call that it is in when recording ends."""
+    container = sleeper(setup, runtime)
+    with Recording(setup, ["-c", container.name]) as recording, container:
+        container.wait_line(0)
+        pid = container.init_pid()
+        sender = subprocess.Popen(["/bin/sh", "-c", "kill -URG %d && echo && exec /bin/sleep 600" % pid],
+                                  stdout=subprocess.PIPE)
+        try:
+            check(sender.stdout.readline() == b"\n", "the signal was not sent")
+            wait_until(lambda: read_text("/proc/%d/comm" % sender.pid).strip() == "sleep", RUN_TIMEOUT, "sleep")
+            recording.stop()
+        finally:
+            sender.kill()
+            sender.communicate()
+        container.kill()
+    its = [e for e in recording.events() if e.get("process.pid") == sender.pid]
+    check([(e["event"], e["signal.name"], e["signal.target.pid"]) for e in its] == [("ipc.signal", "SIGURG", pid)],
+          "expected its signal and nothing else: %r" % its)
+    check(its[0]["process.outside"] and its[0]["signal.crosses_container"], "not told as from outside: %r" % its[0])
+
+
 def left(setup, runtime):
     """A process that is moved out of the cgroup: that it went is told, what it does then is not its."""
     container = CONTAINERS[runtime](setup, ["/bin/sh", "-c",
@@ -360,7 +383,7 @@ def nested(setup, runtime):
     check([e["container.id"] for e in shells] == [inner], "execs: %r" % shells)
 
 
-CASES = {"nsenter": nsenter, "left": left, "moved_in": moved_in, "inner_move": inner_move, "session": session,
+CASES = {"nsenter": nsenter, "signalled": signalled, "left": left, "moved_in": moved_in, "inner_move": inner_move, "session": session,
          "existing": existing, "existing_sockets": existing_sockets, "nested": nested, "short": short, "zombie": zombie}
 
 

@@ -61,31 +61,39 @@ class Podman(Container):
 
 
 class Ctr(Container):
-    """containerd's own client, in containerd's default namespace."""
+    """
+    containerd's own client, in containerd's default namespace. The socket is not where one is looked for: a dockerd that is
+    started beside it would take it for its own.
+    """
 
     program = "ctr"
     daemon = None
 
+    def ctr(self, *args):
+        """A command line of the client."""
+        return ["ctr", "-a", os.path.join(self.setup.dir, "containerd.sock"), *args]
+
     def start(self):
         if not Ctr.daemon:
             with open(os.path.join(self.setup.dir, "containerd.log"), "w") as log:
-                Ctr.daemon = subprocess.Popen(["containerd"], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-            wait_until(lambda: subprocess.run(["ctr", "version"], check=False, stdout=subprocess.DEVNULL,
+                Ctr.daemon = subprocess.Popen(["containerd", "-a", os.path.join(self.setup.dir, "containerd.sock")],
+                                              stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            wait_until(lambda: subprocess.run(self.ctr("version"), check=False, stdout=subprocess.DEVNULL,
                                               stderr=subprocess.DEVNULL).returncode == 0,
                        2 * START_TIMEOUT, "containerd to answer")
-        self.popen(["ctr", "run", "--rm", "--rootfs", "--label", "app=live", "--cwd", "/work", self.setup.rootfs,
+        self.popen([*self.ctr("run"), "--rm", "--rootfs", "--label", "app=live", "--cwd", "/work", self.setup.rootfs,
                     self.name, *self.argv])
 
     def exec_command(self, argv):
         """The command that runs a further one in it."""
-        return ["ctr", "task", "exec", "--exec-id", "session", self.name, *argv]
+        return self.ctr("task", "exec", "--exec-id", "session", self.name, *argv)
 
     def told(self):
-        task = [l.split() for l in say(["ctr", "task", "list"]).splitlines() if l.split()[0] == self.name]
+        task = [l.split() for l in say(self.ctr("task", "list")).splitlines() if l.split()[0] == self.name]
         return {"id": self.name, "runtime": "containerd", "init_pid": int(task[0][1])}
 
     def kill(self):
-        subprocess.run(["ctr", "task", "kill", "-s", "SIGKILL", self.name], check=False, stdout=subprocess.DEVNULL,
+        subprocess.run(self.ctr("task", "kill", "-s", "SIGKILL", self.name), check=False, stdout=subprocess.DEVNULL,
                        stderr=subprocess.DEVNULL)
 
     @staticmethod

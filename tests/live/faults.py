@@ -160,14 +160,15 @@ def full_disk(setup, form):
 def closed_pipe(setup):
     """`| head`: it ends by itself, well, and the container goes on."""
     container = CONTAINERS["runc"](setup, ["/bin/trigger", "flood", "open", "1500"])
+    err = os.path.join(setup.subdir(setup.name()), "stderr")
+    with open(err, "w") as stderr:
+        process = subprocess.Popen([setup.ebpfmon, "--wait", "-c", container.name, "-f", "jsonl"],
+                                   stdout=subprocess.PIPE, stderr=stderr, stdin=subprocess.DEVNULL)
+    wait_until(lambda: READY in read_text(err), START_TIMEOUT, "ebpfmon to be ready: " + read_text(err))
     with container:
-        container.wait_line(0)
-        process = subprocess.Popen([setup.ebpfmon, "-c", container.name, "-f", "jsonl"], stdout=subprocess.PIPE,
-                                   stderr=subprocess.PIPE)
         json.loads(process.stdout.readline())
         process.stdout.close()
-        said = process.stderr.read().decode()
-        check(process.wait(RUN_TIMEOUT) == 0, said)
+        check(process.wait(RUN_TIMEOUT) == 0, read_text(err))
         check(container.wait() == 0, container.errors())
 
 

@@ -19,7 +19,8 @@ WRITES = {"write", "pwrite64", "writev", "pwritev", "pwritev2", "sendto", "sendm
 EXITS = {"exit", "exit_group"}
 FORKS = {"fork", "vfork", "clone", "clone3"}
 
-Call = collections.namedtuple("Call", "pid name args result decoration error")
+# since: how many of the trace's calls had ended when it began
+Call = collections.namedtuple("Call", "pid name args result decoration error since")
 
 
 def number(text):
@@ -29,7 +30,7 @@ def number(text):
     return int(text, 8 if re.match("0[0-7]", text) else 0)
 
 
-def parse_call(pid, text):
+def parse_call(pid, text, since):
     """One complete call, or None if the line is something else."""
     head = CALL.match(text)
     if not head:
@@ -39,47 +40,50 @@ def parse_call(pid, text):
         return None
     args, result, decoration, error = found.groups()
     if result == "?" and not error:
-        return unreturned(pid, text)
-    return Call(pid, head.group(1), args, number(result), decoration, error)
+        return unreturned(pid, text, since)
+    return Call(pid, head.group(1), args, number(result), decoration, error, since)
 
 
 def parse(lines):
     """All calls of a trace, in the order in which they ended."""
-    pending, calls = {}, []
+    pending, calls = {}, []		# of each thread: the call that it is in, and what had ended when it began
     for line in lines:
         found = LINE.match(line.rstrip("\n"))
         if not found:
             continue
         pid, text = int(found.group(1)), found.group(2)
-        if text.startswith(("--- ", "[ Process")):
+        # ???: the thread was killed before strace had asked which call it makes
+        if text.startswith(("--- ", "[ Process", "???")):
             continue
-        if text.startswith("+++ "):
+        # ???: it was killed, and strace no longer asks which call that was
+        if text.startswith(("+++ ", "<... ??? resumed>")):
             if pid in pending:		# it ended inside the call
-                calls.append(unreturned(pid, pending.pop(pid)))
+                calls.append(unreturned(pid, *pending.pop(pid)))
             continue
-        resumed = RESUMED.match(text)
+        resumed, since = RESUMED.match(text), len(calls)
         if resumed:
-            text = pending.pop(pid, resumed.group(1) + "(") + resumed.group(2)
+            text, since = pending.pop(pid, (resumed.group(1) + "(", 0))
+            text += resumed.group(2)
         if text.endswith("<unfinished ...>"):
             text = text[:-len("<unfinished ...>")]
             if text.rstrip().endswith(") = ?"):	# exit, seen to end later
-                calls.append(unreturned(pid, text))
+                calls.append(unreturned(pid, text, since))
             else:
-                pending[pid] = text
+                pending[pid] = text, since
             continue
-        call = parse_call(pid, text)
+        call = parse_call(pid, text, since)
         if call is None:
             raise ValueError("strace said what is not understood: " + line)
         calls.append(call)
-    for pid, text in pending.items():
-        calls.append(unreturned(pid, text))
+    for pid, call in pending.items():
+        calls.append(unreturned(pid, *call))
     return calls
 
 
-def unreturned(pid, text):
+def unreturned(pid, text, since):
     """A call that never came back: because it is made to end, or because the thread was killed in it."""
     name = CALL.match(text).group(1)
-    return Call(pid, name, text, None, None, None if name in EXITS else "KILLED")
+    return Call(pid, name, text, None, None, None if name in EXITS else "KILLED", since)
 
 
 def clean_path(text):

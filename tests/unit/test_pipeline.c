@@ -206,6 +206,35 @@ static void test_gone(void **state)
 	assert_int_equal(h->p.stray, 1);
 }
 
+/* A signal that reaches a process of container 10. */
+static void signalled(struct host *h, __u64 sender_cgroup, __u32 number)
+{
+	struct ev_ipc_signal *e;
+	union any_record u;
+
+	begin_record(&u, EV_ipc_signal);
+	e = (void *)&u;
+	e->sender_cgroup = sender_cgroup;
+	e->target_cgroup = 10;
+	feed(h, &u, 10, number, 4);
+}
+
+/* Who acts upon a container from outside (its runtime, kill(1) on the host) is none of its processes. */
+static void test_outside(void **state)
+{
+	struct host *h = *state;
+
+	name_it(h, "web");
+	cgroup_made(h, 10, "/docker/" A);
+	signalled(h, 1, 3000001);
+	signalled(h, 10, 3000002);
+	removed(h, 10);
+	assert_int_equal(h->taker.nr, 4);
+	assert_null(process_find(h->p.processes, 1000010, 1000010));
+	assert_null(process_find(h->p.processes, 3000001, 3000001));
+	assert_non_null(process_find(h->p.processes, 3000002, 3000002));
+}
+
 static void test_known_at_once(void **state)
 {
 	struct host *h = *state;
@@ -355,7 +384,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_known_at_once), T(test_known_later),    T(test_another_one_later),
 		T(test_never_known),   T(test_no_room),	       T(test_gone),
-		T(test_lost_ends),     T(test_many_undecided),
+		T(test_lost_ends),     T(test_many_undecided), T(test_outside),
 	};
 #undef T
 

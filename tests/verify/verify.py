@@ -79,6 +79,11 @@ def build(name, state):
         if name != "i386":
             raise
         raise Skip("no 32-bit C library: %s" % str(e).splitlines()[-1])
+    if name == "i386":
+        try:
+            subprocess.run([state + "/program"], stdin=subprocess.DEVNULL, capture_output=True, timeout=30, check=False)
+        except OSError as e:
+            raise Skip("the kernel runs no 32-bit programs: %s" % e.strerror)
 
 
 def record(command, cid, report):

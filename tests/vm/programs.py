@@ -10,6 +10,7 @@ it gives. `ebpfmon doctor -f json` is compared with that.
     programs.py native doctor.json          the same for a kernel that is not in the table: by the nearest
     programs.py update DIR                  makes the table anew from DIR/KERNEL.json; / in KERNEL is +
 """
+import errno
 import json
 import os
 import re
@@ -18,6 +19,7 @@ import sys
 TABLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "programs.tsv")
 GROWTH = 1.10	# of a program's instructions, and so many more, are too much: compilers differ a little
 SLACK = 32
+KPROBES = "/sys/bus/event_source/devices/kprobe"	# there where they are
 
 
 def cell(row):
@@ -52,18 +54,27 @@ def differs(expected, got, states_only=False):
     return None if expected == got else "%s, expected: %s" % (got, expected if not expected.isdigit() else "attached")
 
 
-def check(kernel, path, without_kprobes=False):
-    """Compares; returns how many lines differ. KERNEL/v1 has the same programs, of which other branches are walked."""
+def check(kernel, path, host=False):
+    """
+    Compares; returns how many lines differ. KERNEL/v1 has the same programs, of which other branches are walked.
+    @host: not a machine of ours. It may have no kprobes, or a policy that refuses kinds of programs.
+    """
     states_only = kernel.endswith("/v1")
     kernel = re.sub("/(v1|hybrid)$", "", kernel)
     table = read_table()
     if kernel not in table:
         sys.exit("programs.tsv has no column %s" % kernel)
     expected, got = table[kernel], read_doctor(path)
-    bad = 0
+    bad, refused = 0, False
     for program in list(dict.fromkeys(list(expected) + list(got))):
         state, reason = got.get(program, ("not there", ""))
-        if without_kprobes and state == "spare" and program.startswith("paths_"):
+        if host and state == "spare" and program.startswith("paths_") and not os.path.exists(KPROBES):
+            continue
+        if host and state == "spare" and reason.endswith(os.strerror(errno.EPERM)):
+            print("%s: this machine's policy refuses it, and another gives it" % program)
+            refused = True
+            continue
+        if refused and expected.get(program) == "spare" and state.isdigit():
             continue
         why = differs(expected.get(program, "not in programs.tsv"), state, states_only)
         if why:
@@ -84,11 +95,11 @@ def nearest(release, machine):
 
 
 def native(path):
-    """This machine's kernel, which may lack kprobes."""
+    """This machine's kernel."""
     release = os.uname().release
     kernel = nearest(release, os.uname().machine)
     print("kernel %s, by the column %s" % (release, kernel))
-    return check(kernel, path, not os.path.exists("/sys/bus/event_source/devices/kprobe"))
+    return check(kernel, path, host=True)
 
 
 def update(directory):
