@@ -1103,7 +1103,7 @@ static __always_inline void uring_named_done(const struct uring_done *d)
 		bpf_map_delete_elem(&uring_asked, &key);
 }
 
-TRACED("tp_btf/io_uring_complete", file_uring, void *ring, struct io_kiocb *req)
+TRACED("tp_btf/io_uring_complete", file_uring, struct io_ring_ctx *ring, struct io_kiocb *req)
 {
 	struct uring_done d;
 	struct io_end end[2];

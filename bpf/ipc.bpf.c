@@ -339,7 +339,7 @@ int SYS_EXIT(ipc_io_count, struct pt_regs *regs, long ret)
 }
 
 /* Requests to io_uring. A datagram's destination is not told: the kernel has a copy of it, elsewhere each version. */
-TRACED("tp_btf/io_uring_complete", ipc_uring, void *ring, struct io_kiocb *req)
+TRACED("tp_btf/io_uring_complete", ipc_uring, struct io_ring_ctx *ring, struct io_kiocb *req)
 {
 	struct uring_done d;
 	struct io_end end[2];

@@ -1143,7 +1143,7 @@ __inline_always void uring_datagram(const struct uring_done *d, const struct io_
 	datagram((__u64)sk, name, namelen, end->bytes, end->dir);
 }
 
-TRACED("tp_btf/io_uring_complete", tcp_uring, void *ring, struct io_kiocb *req)
+TRACED("tp_btf/io_uring_complete", tcp_uring, struct io_ring_ctx *ring, struct io_kiocb *req)
 {
 	struct uring_done d;
 	struct io_end end[2];

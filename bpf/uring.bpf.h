@@ -16,6 +16,8 @@
 
 #include "io.bpf.h"
 
+struct io_ring_ctx; /* as such only since 6.16; a void * before */
+
 enum uring_op { /* include/uapi/linux/io_uring.h */
 		URING_READV = 1,
 		URING_WRITEV = 2,

@@ -368,6 +368,7 @@ int main(int argc, char **argv)
 	release = argv[2];
 	log_level = LOG_DEBUG;
 	memset(lo.subsystems, true, sizeof(lo.subsystems));
+	memset(lo.config.events, 0xff, sizeof(lo.config.events));
 	if (loader_open(&l, &lo))
 		return 1;
 	btf = btf__load_vmlinux_btf();

@@ -48,15 +48,16 @@ tar                tar
 '
 
 # A fresh machine lacks several of them: name all that is missing at once, not one for each try.
+# $1: "emulator" when a machine is to be booted, too.
 vm_need_tools() {
 	local tool package missing=
 	while read -r tool package; do
 		[ -z "$tool" ] || command -v "$tool" >/dev/null || missing+=" $package"
 	done < <(
 		echo "$vm_tools"
-		case $vm_arch in
-		amd64) echo qemu-system-x86_64 qemu-system-x86 ;;
-		arm64) echo qemu-system-aarch64 qemu-system-arm ;;
+		case ${1:-}-$vm_arch in
+		emulator-amd64) echo qemu-system-x86_64 qemu-system-x86 ;;
+		emulator-arm64) echo qemu-system-aarch64 qemu-system-arm ;;
 		esac
 	)
 	[ -z "$missing" ] || vm_die "tools are missing; install these Debian packages:$missing"
