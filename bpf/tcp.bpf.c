@@ -547,34 +547,14 @@ __inline_always bool state_matters(int old, int new)
 }
 
 /*
- * A softirq may come on top of this program with a change of another socket. Since 6.1 the kernel
- * does not run a program that is running already on the CPU: the change would be missed. So there
- * is a second one behind it on all kernels, which does what the first has not done. (Where programs are not
- * preempted the two are never both skipped: states change in tasks and in softirqs, and no softirq interrupts another.)
+ * A softirq may come on top of this program with a change of another socket, which since 6.1 would be missed. (Where
+ * programs are not preempted the first and the last are never both left out: states change in tasks and
+ * in softirqs, and no softirq interrupts another.)
  */
-SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(tcp_state, struct sock *sk, int old, int new)
+TRACED_NESTED("tp_btf/inet_sock_set_state", tcp_state, struct sock *sk, int old, int new)
 {
-	alone_begin();
 	if (state_matters(old, new))
 		state_changes(sk, old, new);
-	dealt_with_put((__u64)sk);
-	alone_end();
-	return 0;
-}
-
-SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(tcp_state_nested, struct sock *sk, int old, int new)
-{
-	struct again_key first = {"tcp_state"};
-
-	alone_begin();
-	if (!dealt_with_take((__u64)sk)) {
-		if (state_matters(old, new))
-			state_changes(sk, old, new);
-		again_count(&first);
-	}
-	alone_end();
 	return 0;
 }
 

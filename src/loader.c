@@ -32,7 +32,7 @@ struct hook {
 	const char *calls; /* of HOOK_SYSCALLS and HOOK_OUTSIDE: EXIT_OF, then native names */
 	const char *doc;
 	const char *map; /* of HOOK_ITERATOR: what it goes over, when that is a map */
-	const char *first; /* of a second program: does what that one was left out of */
+	bool nested; /* interrupts come to it while a task is there */
 	const char *instead; /* of another program, where the kernel has no hook for that one */
 	const char *type, *member; /* a struct and its member, without which it can tell nothing */
 };
@@ -51,29 +51,28 @@ static const struct object_row object_rows[] = {
 
 #define EXIT_OF "sys_exit: "
 
+#define HOOK(k, subsystem, name, text, ...)                                                        \
+	{.kind = (k), .sub = EVS_##subsystem, .program = #name, .doc = (text), ##__VA_ARGS__},
+
 static const struct hook hooks[] = {
 #define OBJECT(name)
-#define TRACEPOINT(subsystem, program, doc)                                                        \
-	{HOOK_TRACEPOINT, EVS_##subsystem, #program, NULL, doc, NULL, NULL, NULL, NULL, NULL},
-#define SECOND(subsystem, program, first, doc)                                                     \
-	{HOOK_TRACEPOINT, EVS_##subsystem, #program, NULL, doc, NULL, #first, NULL, NULL, NULL},
-#define ALTERNATIVE(subsystem, program, instead, doc)                                              \
-	{HOOK_TRACEPOINT, EVS_##subsystem, #program, NULL, doc, NULL, NULL, #instead, NULL, NULL},
-#define NEEDING(subsystem, program, type, member, doc)                                             \
-	{HOOK_TRACEPOINT, EVS_##subsystem, #program, NULL, doc, NULL, NULL, NULL, #type, #member},
-#define REFINEMENT(subsystem, program, doc)                                                        \
-	{HOOK_REFINEMENT, EVS_##subsystem, #program, NULL, doc, NULL, NULL, NULL, NULL, NULL},
-#define SYSCALLS(subsystem, program, calls, doc)                                                   \
-	{HOOK_SYSCALLS, EVS_##subsystem, #program, EXIT_OF calls, doc, NULL, NULL, NULL, NULL,     \
-	 NULL},
-#define OUTSIDE(subsystem, program, calls, doc)                                                    \
-	{HOOK_OUTSIDE, EVS_##subsystem, #program, EXIT_OF calls, doc, NULL, NULL, NULL, NULL, NULL},
-#define ITERATOR(subsystem, program, doc)                                                          \
-	{HOOK_ITERATOR, EVS_##subsystem, #program, NULL, doc, NULL, NULL, NULL, NULL, NULL},
-#define FINAL_ITERATOR(subsystem, program, map, doc)                                               \
-	{HOOK_ITERATOR, EVS_##subsystem, #program, NULL, doc, #map, NULL, NULL, NULL, NULL},
-#define FALLBACK(subsystem, program, instead, doc)                                                 \
-	{HOOK_ITERATOR, EVS_##subsystem, #program, NULL, doc, NULL, NULL, #instead, NULL, NULL},
+#define TRACEPOINT(subsystem, program, doc) HOOK(HOOK_TRACEPOINT, subsystem, program, doc)
+#define NESTED(subsystem, program, doc)                                                            \
+	HOOK(HOOK_TRACEPOINT, subsystem, program, doc, .nested = true)
+#define ALTERNATIVE(subsystem, program, other, doc)                                                \
+	HOOK(HOOK_TRACEPOINT, subsystem, program, doc, .instead = #other)
+#define NEEDING(subsystem, program, struct_name, member_name, doc)                                 \
+	HOOK(HOOK_TRACEPOINT, subsystem, program, doc, .type = #struct_name, .member = #member_name)
+#define REFINEMENT(subsystem, program, doc) HOOK(HOOK_REFINEMENT, subsystem, program, doc)
+#define SYSCALLS(subsystem, program, names, doc)                                                   \
+	HOOK(HOOK_SYSCALLS, subsystem, program, doc, .calls = EXIT_OF names)
+#define OUTSIDE(subsystem, program, names, doc)                                                    \
+	HOOK(HOOK_OUTSIDE, subsystem, program, doc, .calls = EXIT_OF names)
+#define ITERATOR(subsystem, program, doc) HOOK(HOOK_ITERATOR, subsystem, program, doc)
+#define FINAL_ITERATOR(subsystem, program, over, doc)                                              \
+	HOOK(HOOK_ITERATOR, subsystem, program, doc, .map = #over)
+#define FALLBACK(subsystem, program, other, doc)                                                   \
+	HOOK(HOOK_ITERATOR, subsystem, program, doc, .instead = #other)
 #include "hooks.def"
 };
 
@@ -98,13 +97,18 @@ static const struct {
 
 #define NR_SYSCALL_SECTIONS 2
 
+/* What the names of a program's copies end in, in the order in which they are attached: bpf/traced.bpf.h. */
+static const char *const copy_suffixes[] = {"_second", "_third", "_last"};
+#define NR_COPIES (sizeof(copy_suffixes) / sizeof(copy_suffixes[0]))
+
 struct loader {
 	struct loader_options options;
 	struct btf *btf; /* the kernel's; NULL: cannot be read */
 	struct bpf_object *objects[NR_OBJECTS];
 	struct bpf_link *links[NR_HOOKS];
-	struct bpf_link *again[NR_HOOKS]; /* of NAME_again, where the kernel preempts programs */
-	bool no_again[NR_HOOKS]; /* the kernel refuses NAME_again */
+	struct bpf_link *copies[NR_HOOKS][NR_COPIES];
+	bool no_copies[NR_HOOKS]; /* the kernel refuses one of them */
+	__u64 missed_before[NR_HOOKS]; /* missed() when all were attached */
 	struct coverage coverage[NR_HOOKS];
 	int policy; /* SCHED_* that ebpfmon was started with */
 	int handlers[NR_SYSCALL_SECTIONS]; /* libbpf's numbers of ours; 0: none */
@@ -202,19 +206,30 @@ static void coverage_lost(struct loader *l, const char *program, const char *why
 	snprintf(c->reason, sizeof(c->reason), "%s", why);
 }
 
-/* The row of a program's second copy (bpf/traced.bpf.h), or NULL. */
-static const struct hook *again_of(const char *name)
+static bool copy_wanted(const struct loader *l, size_t hook, size_t copy)
 {
-	size_t len = strlen(name);
-	static const char suffix[] = "_again";
+	bool last = copy == NR_COPIES - 1;
 
-	if (len < sizeof(suffix) || strcmp(name + len - strlen(suffix), suffix))
-		return NULL;
-	len -= strlen(suffix);
-	for (size_t i = 0; i < NR_HOOKS; i++)
-		if (!strncmp(hooks[i].program, name, len) && !hooks[i].program[len])
-			return &hooks[i];
-	return NULL;
+	return (l->options.config.preempted || (hooks[hook].nested && last)) &&
+	       !l->no_copies[hook] && !l->coverage[hook].reason[0];
+}
+
+/* Is @name a copy's? @hook and @copy then say which. */
+static bool copy_named(const char *name, size_t *hook, size_t *copy)
+{
+	for (size_t i = 0; i < NR_HOOKS; i++) {
+		size_t len = strlen(hooks[i].program);
+
+		if (strncmp(hooks[i].program, name, len))
+			continue;
+		for (size_t n = 0; n < NR_COPIES; n++)
+			if (!strcmp(name + len, copy_suffixes[n])) {
+				*hook = i;
+				*copy = n;
+				return true;
+			}
+	}
+	return false;
 }
 
 static bool attaches(const struct hook *h)
@@ -518,13 +533,6 @@ static void leave_out_lacking(struct loader *l)
 				 LACKS "%s in struct %s", hooks[i].member, hooks[i].type);
 }
 
-static bool again_wanted(const struct loader *l, const struct hook *h)
-{
-	size_t i = h - hooks;
-
-	return l->options.config.preempted && !l->no_again[i] && !l->coverage[i].reason[0];
-}
-
 static int prepare(struct loader *l, struct bpf_object *obj)
 {
 	struct bpf_program *prog;
@@ -535,11 +543,12 @@ static int prepare(struct loader *l, struct bpf_object *obj)
 	bpf_object__for_each_program(prog, obj)
 	{
 		const struct coverage *c = coverage_of(l, bpf_program__name(prog));
-		const struct hook *again = again_of(bpf_program__name(prog));
 		char *log = verifier_log(l, bpf_program__name(prog));
+		size_t hook, copy;
 
-		bpf_program__set_autoload(prog,
-					  again ? again_wanted(l, again) : c && !c->reason[0]);
+		bpf_program__set_autoload(prog, copy_named(bpf_program__name(prog), &hook, &copy)
+							? copy_wanted(l, hook, copy)
+							: c && !c->reason[0]);
 		if (log) {
 			bpf_program__set_log_level(prog, VERIFIER_STATS);
 			bpf_program__set_log_buf(prog, log, VERIFIER_LOG_BYTES);
@@ -589,8 +598,8 @@ static int load_object(struct loader *l, size_t i)
 	for (size_t tries = 0; tries < NR_HOOKS; tries++) {
 		LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = object_rows[i].name);
 		char why[sizeof(((struct coverage *)0)->reason)];
-		const struct hook *again;
 		const char *objection;
+		size_t hook, copy;
 		const void *elf;
 		size_t len;
 
@@ -619,9 +628,8 @@ static int load_object(struct loader *l, size_t i)
 			l->logs = NULL;
 			continue;
 		}
-		again = again_of(failed_program);
-		if (again) { /* the first goes on alone */
-			l->no_again[again - hooks] = true;
+		if (copy_named(failed_program, &hook, &copy)) { /* the first goes on alone */
+			l->no_copies[hook] = true;
 			continue;
 		}
 		if (!failed_program[0] || !coverage_of(l, failed_program))
@@ -948,24 +956,38 @@ static void attach_one(struct loader *l, size_t i)
 	l->coverage[i].active = true;
 }
 
-static struct bpf_program *find_again(const struct loader *l, size_t i)
+/* Behind the first. Without them the first goes on alone. */
+static void attach_copies(struct loader *l, size_t i)
 {
-	char name[64];
+	for (size_t n = 0; n < NR_COPIES; n++) {
+		struct bpf_program *p;
+		char name[64];
 
-	snprintf(name, sizeof(name), "%s_again", hooks[i].program);
-	return find_program(l, name);
+		snprintf(name, sizeof(name), "%s%s", hooks[i].program, copy_suffixes[n]);
+		p = find_program(l, name);
+		if (!p || bpf_program__fd(p) < 0) /* none, or not loaded */
+			continue;
+		l->copies[i][n] = bpf_program__attach(p);
+		if (!l->copies[i][n])
+			log_debug("%s: cannot attach: %s", name, strerror(errno));
+	}
 }
 
-/* Behind the first. Without it the first goes on alone. */
-static void attach_again(struct loader *l, size_t i)
+/* How often the kernel has left out a program and its copies. */
+static __u64 missed(const struct loader *l, size_t i)
 {
-	struct bpf_program *p = find_again(l, i);
+	const struct bpf_program *p = find_program(l, hooks[i].program);
+	struct bpf_prog_info info = {};
+	__u32 len = sizeof(info);
+	char key[32] = "";
+	__u64 done = 0;
 
-	if (!p || bpf_program__fd(p) < 0)
-		return;
-	l->again[i] = bpf_program__attach(p);
-	if (!l->again[i])
-		log_debug("%s: cannot attach: %s", bpf_program__name(p), strerror(errno));
+	if (!p || bpf_obj_get_info_by_fd(bpf_program__fd(p), &info, &len))
+		return 0;
+	snprintf(key, sizeof(key), "%s", hooks[i].program);
+	if (!attaches(&hooks[i]) || bpf_map_lookup_elem(loader_map(l, "copied"), key, &done))
+		done = 0;
+	return info.recursion_misses > done ? info.recursion_misses - done : 0;
 }
 
 static int map_state(struct loader *l)
@@ -993,46 +1015,38 @@ int loader_attach(struct loader *l)
 	for (size_t i = 0; i < NR_HOOKS; i++) {
 		if (attaches(&hooks[i]) && !l->coverage[i].reason[0]) {
 			attach_one(l, i);
-			attach_again(l, i);
+			attach_copies(l, i);
+			l->missed_before[i] = missed(l, i);
 		} else if (hooks[i].kind == HOOK_ITERATOR && !l->coverage[i].reason[0])
 			l->coverage[i].active = find_program(l, hooks[i].program) != NULL;
 	}
 	return !exits_wanted(l) || coverage_of(l, "syscall_exit")->active ? 0 : -ENOTSUP;
 }
 
+/*
+ * What is missed while programs go, the copies before the first, is not part of the recording; and what the first has
+ * just been left out of, a copy may be about to do. So it is asked before and after.
+ */
 void loader_detach(struct loader *l)
 {
+	__u64 before[NR_HOOKS];
+
+	for (size_t i = 0; i < NR_HOOKS; i++)
+		before[i] = missed(l, i);
 	for (size_t i = 0; i < NR_HOOKS; i++) {
-		bpf_link__destroy(l->again[i]);
+		__u64 after;
+
+		for (size_t n = NR_COPIES; n-- > 0;) {
+			bpf_link__destroy(l->copies[i][n]);
+			l->copies[i][n] = NULL;
+		}
 		bpf_link__destroy(l->links[i]);
-		l->again[i] = l->links[i] = NULL;
-	}
-}
-
-/* What a second program has done of it: bpf/traced.bpf.h. */
-static __u64 again_done(const struct loader *l, const char *program)
-{
-	char key[32] = "";
-	__u64 n = 0;
-
-	snprintf(key, sizeof(key), "%s", program);
-	return bpf_map_lookup_elem(loader_map(l, "again_done"), key, &n) ? 0 : n;
-}
-
-void loader_count_missed(struct loader *l)
-{
-	for (size_t i = 0; i < NR_HOOKS; i++) {
-		const struct bpf_program *p = find_program(l, hooks[i].program);
-		struct bpf_prog_info info = {};
-		__u32 len = sizeof(info);
-		__u64 done;
-
-		/* what a second program is left out of, the first has done, or is the first's loss */
-		if (!p || hooks[i].first || bpf_obj_get_info_by_fd(bpf_program__fd(p), &info, &len))
-			continue;
-		done = again_done(l, hooks[i].program);
+		l->links[i] = NULL;
+		after = missed(l, i);
+		if (after > before[i])
+			after = before[i];
 		l->coverage[i].missed =
-			info.recursion_misses > done ? info.recursion_misses - done : 0;
+			after > l->missed_before[i] ? after - l->missed_before[i] : 0;
 	}
 }
 

@@ -26,16 +26,12 @@ struct loader_options {
 int loader_open(struct loader **out, const struct loader_options *o);
 /* From here on records flow. */
 int loader_attach(struct loader *l);
-/* Stops the flow; maps stay readable. */
+/*
+ * Stops the flow; maps stay readable. Notes in the coverage how often the kernel has left a program out because it, or
+ * another instance of it, was under way on that CPU (bpf_prog_info.recursion_misses, 5.12+).
+ */
 void loader_detach(struct loader *l);
 void loader_close(struct loader *l);
-
-/*
- * Notes in the coverage how often the kernel left a program out because it, or another instance of
- * it, was under way on that CPU (bpf_prog_info.recursion_misses, 5.12+). Where programs can be
- * preempted (7.x) that costs records of whoever ran meanwhile.
- */
-void loader_count_missed(struct loader *l);
 
 /*
  * Between these two no task of ordinary priority takes the CPU from the caller. Where classic tracepoints stand

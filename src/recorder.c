@@ -765,7 +765,6 @@ int recorder_finish(struct recorder *r, const char *why)
 	r->session.end = r->session.end_boot + r->pipeline.boot_to_wall;
 	if (why)
 		r->session.end_reason = why;
-	loader_count_missed(r->loader);
 	r->session.coverage = loader_coverage(r->loader, &r->session.nr_coverage);
 	source_lost(r->source, r->session.lost);
 	for (int i = 0; i < EV__MAX; i++)

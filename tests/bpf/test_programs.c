@@ -535,8 +535,15 @@ static unsigned long forks_told(struct programs *p)
 	return p->received[EV_process_fork];
 }
 
-/* The second program does what the first was left out of, and nothing else, whatever comes between. */
-static void test_second_programs(void **state)
+static void fork_copies(struct programs *p, __u64 task)
+{
+	RUN(p, "process_fork_second", task);
+	RUN(p, "process_fork_third", task);
+	RUN(p, "process_fork_last", task);
+}
+
+/* Copies do what has not been done yet, and nothing else, whatever comes between. */
+static void test_copies(void **state)
 {
 	struct loader_options o = programs_options();
 	const struct place *at;
@@ -553,25 +560,32 @@ static void test_second_programs(void **state)
 	programs_forget(&p);
 	at = &p.place->bss->place;
 	RUN(&p, "process_fork", at->task);
-	RUN(&p, "process_fork_again", at->task);
+	fork_copies(&p, at->task);
 	assert_int_equal(forks_told(&p), 1);
-	RUN(&p, "process_fork_again", at->task); /* the kernel left the first out */
+	/* the kernel left the first out; the first and the second; all but the last; and the last, before */
+	fork_copies(&p, at->task);
 	assert_int_equal(forks_told(&p), 2);
-	/* on top of it comes another program's pair, in whose place nothing is left behind */
+	RUN(&p, "process_fork_third", at->task);
+	RUN(&p, "process_fork_last", at->task);
+	assert_int_equal(forks_told(&p), 3);
+	RUN(&p, "process_fork_last", at->task);
+	assert_int_equal(forks_told(&p), 4);
+	RUN(&p, "process_fork", at->task);
+	RUN(&p, "process_fork", at->task);
+	fork_copies(&p, at->task);
+	assert_int_equal(forks_told(&p), 6);
+	/* on top comes another program's call about the same task */
 	RUN(&p, "process_fork", at->task);
 	RUN(&p, "process_rename", at->task, 0);
-	RUN(&p, "process_rename_again", at->task, 0);
-	RUN(&p, "process_fork_again", at->task);
-	assert_int_equal(forks_told(&p), 3);
-	/* the second left out, more often than there is room to remember: never told twice */
-	for (int i = 0; i < 9; i++)
-		RUN(&p, "process_fork", at->task);
-	RUN(&p, "process_fork_again", at->task);
-	assert_int_equal(forks_told(&p), 12);
-	assert_int_equal(bpf_map_lookup_elem(loader_map(p.loader, "again_done"),
+	RUN(&p, "process_rename_second", at->task, 0);
+	RUN(&p, "process_rename_third", at->task, 0);
+	RUN(&p, "process_rename_last", at->task, 0);
+	fork_copies(&p, at->task);
+	assert_int_equal(forks_told(&p), 7);
+	assert_int_equal(bpf_map_lookup_elem(loader_map(p.loader, "copied"),
 					     (char[32]){"process_fork"}, &done),
 			 0);
-	assert_int_equal(done, 1);
+	assert_int_equal(done, 3);
 	programs_close(&p);
 }
 
@@ -594,7 +608,7 @@ int main(void)
 		cmocka_unit_test_setup(test_full_cgroups, forget),
 		cmocka_unit_test_setup(test_setup_ends_with_exec, forget),
 		cmocka_unit_test_setup(test_full_members, forget),
-		cmocka_unit_test(test_second_programs),
+		cmocka_unit_test(test_copies),
 	};
 	const char *why = programs_refused();
 
