@@ -156,9 +156,14 @@ static __always_inline void check_keep(const struct check *c, int nr)
 			check_mark(tid, 1);
 		else
 			check_count(c, CHECK_NO_CALL, 0);
-	} else if (!check_add(p, c)) {
-		check_count(c, CHECK_NO_CALL, 0);
+		return;
 	}
+	if (!p->nr) {
+		p->before = check_state(c->what & 0xff);
+		check_mark(tid, 1);
+	}
+	if (!check_add(p, c))
+		check_count(c, CHECK_NO_CALL, 0);
 }
 
 static __always_inline void check_begin(const struct cred *cred, struct user_namespace *ns,

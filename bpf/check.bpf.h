@@ -67,19 +67,19 @@ struct check {
 
 struct checks {
 	__u64 before; /* check_state() when the first check was made */
-	__u32 nr;
+	__u32 nr; /* 0: none in this call */
 	struct check c[CHECKS_PER_CALL];
 };
 
-/* Key: tid. */
+/* Key: tid. Of a task that has made checks, until it ends: tar(1) makes some in each second call. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 8192);
+	__uint(max_entries, 32768);
 	__type(key, __u32);
 	__type(value, struct checks);
 } task_checks SEC(".maps");
 
-/* How many tasks of a hash of tids have checks. */
+/* How many tasks of a hash of tids have checks in their calls. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, CHECK_MARKS);
@@ -207,7 +207,7 @@ __inline_always void checks_resolve(__u32 tid, __u32 sysnr, __s32 err)
 {
 	struct checks *p = bpf_map_lookup_elem(&task_checks, &tid);
 
-	if (!p)
+	if (!p || !p->nr)
 		return;
 	/* these calls make one check */
 	if (!err && check_was_idle(sysnr, p->c[0].what & 0xff, p->before))
@@ -215,7 +215,7 @@ __inline_always void checks_resolve(__u32 tid, __u32 sysnr, __s32 err)
 	for (__u32 i = 0; i < CHECKS_PER_CALL; i++)
 		if (i < p->nr)
 			check_count(&p->c[i], sysnr, err);
-	bpf_map_delete_elem(&task_checks, &tid);
+	p->nr = 0;
 	check_mark(tid, -1);
 }
 

@@ -476,6 +476,8 @@ TRACED("tp_btf/sched_process_exit", syscall_task_exit, struct task_struct *t)
 	o.sysnr = EV_SYSNR(abi, nr);
 	if (cfg.join_checks && task_has_checks(tid))
 		checks_resolve(tid, exits ? o.sysnr : CHECK_NO_CALL, 0);
+	if (cfg.join_checks)
+		bpf_map_delete_elem(&task_checks, &tid);
 	if (!exits)
 		return 0;
 	o.filtered = task_filtered(t);
