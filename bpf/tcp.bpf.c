@@ -781,7 +781,12 @@ __inline_always bool conn_stale(struct sock *sk, const struct conn *c, __u32 sta
 	return true;
 }
 
-/* Told once: one that ends later is not told again. */
+#define STILL_OPEN(seq, e, type)                                                                   \
+	(!wanted(e, type) ? 0                                                                      \
+	 : (seq)	  ? bpf_seq_write(seq, e, sizeof(*(e)))                                    \
+			  : (ev_submit_fixed(e, type, false), 0))
+
+/* Told once: one that ends later is not told again. @seq: NULL for the ring. */
 __inline_always void still_open(struct seq_file *seq, struct sock *sk, struct conn *have)
 {
 	__u32 state = sock_state(sk);
@@ -795,15 +800,13 @@ __inline_always void still_open(struct seq_file *seq, struct sock *sk, struct co
 		struct ev_tcp_connect e = {};
 
 		connect_fill(&e, sk, &c, EINPROGRESS);
-		if (wanted(&e, EV_tcp_connect))
-			err = bpf_seq_write(seq, &e, sizeof(e));
+		err = STILL_OPEN(seq, &e, EV_tcp_connect);
 	} else {
 		struct ev_tcp_close e = {};
 
 		close_fill(&e, sk, &c, state);
 		e.open = 1;
-		if (wanted(&e, EV_tcp_close))
-			err = bpf_seq_write(seq, &e, sizeof(e));
+		err = STILL_OPEN(seq, &e, EV_tcp_close);
 	}
 	if (!err)
 		have->flags = c.flags | CONN_TOLD_OPEN;
@@ -824,17 +827,18 @@ int tcp_still_open(struct bpf_iter__bpf_map_elem *ctx)
 	return 0;
 }
 
-/* The same over all open files of all tasks, where the kernel's policy refuses that. */
-SEC("iter/task_file")
-int tcp_still_held(struct bpf_iter__task_file *ctx)
+static long still_open_each(struct bpf_map *map, const __u64 *key, struct conn *have, void *ctx)
 {
-	struct file *file = ctx->file;
-	struct sock *sk = file ? file_inet(file) : NULL;
-	__u64 key = (__u64)sk;
-	struct conn *have = sk ? bpf_map_lookup_elem(&socks, &key) : NULL;
+	still_open(NULL, (struct sock *)*key, have);
+	return 0;
+}
 
-	if (have)
-		still_open(ctx->meta->seq, sk, have);
+/* The same where the kernel's policy refuses that: with the first task, whichever that is. */
+SEC("iter/task")
+int tcp_still_walked(struct bpf_iter__task *ctx)
+{
+	if (ctx->task && !ctx->meta->seq_num)
+		bpf_for_each_map_elem(&socks, still_open_each, NULL, 0);
 	return 0;
 }
 

@@ -755,7 +755,7 @@ int recorder_finish(struct recorder *r, const char *why)
 	 */
 	source_poll(r->source, 0, false);
 	if (source_iterate(r->source, "tcp_still_open") < 0)
-		source_iterate(r->source, "tcp_still_held");
+		source_iterate(r->source, "tcp_still_walked");
 	loader_detach(r->loader);
 	drained = source_drain(r->source);
 	if (drained)

@@ -201,7 +201,10 @@ void fact_err(int err)
 
 void fact_end(void)
 {
-	add(",\"process.vpid\":%d}", cur_owner);
+	if (cur_owner)
+		add(",\"process.vpid\":%d}", cur_owner);
+	else
+		add(",\"process.vpid\":null}");
 	shared_lock();
 	if (shared->len + cur_len + 2 > FACTS_SIZE)
 		die("too many facts");

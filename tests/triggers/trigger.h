@@ -43,7 +43,7 @@ void fact_strv(const char *key, char *const *argv); /* order is compared */
 void fact_vpid(const char *key,
 	       pid_t pid); /* a pid as seen here; the harness makes it the host's */
 void fact_err(int err); /* 0: none */
-void fact_owner(pid_t pid); /* which process it is about; else the caller */
+void fact_owner(pid_t pid); /* which process it is about, 0: none; else the caller */
 void fact_end(void);
 /* The facts are all there are of this event. Events with facts are complete unless made open. */
 void complete(const char *event);
