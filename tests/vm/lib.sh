@@ -48,23 +48,29 @@ tar                tar
 '
 
 # A fresh machine lacks several of them: name all that is missing at once, not one for each try.
-# $1: "emulator" when a machine is to be booted, too.
-vm_need_tools() {
+# $1: lines of tools with their packages.
+vm_need() {
 	local tool package missing=
 	while read -r tool package; do
 		[ -z "$tool" ] || command -v "$tool" >/dev/null || missing+=" $package"
-	done < <(
-		echo "$vm_tools"
-		case ${1:-}-$vm_arch in
-		emulator-amd64) echo qemu-system-x86_64 qemu-system-x86 ;;
-		emulator-arm64) echo qemu-system-aarch64 qemu-system-arm ;;
-		esac
-	)
+	done <<<"$1"
 	[ -z "$missing" ] || vm_die "tools are missing; install these Debian packages:$missing"
 	# The guest's first program has no libraries beside it.
 	if ldd "$(command -v busybox)" >/dev/null 2>&1; then
 		vm_die "busybox is linked dynamically; install the Debian package busybox-static"
 	fi
+}
+
+vm_need_tools() {
+	vm_need "$vm_tools"
+}
+
+# The same to boot a machine.
+vm_need_emulator() {
+	case $vm_arch in
+	amd64) vm_need "$vm_tools"'qemu-system-x86_64 qemu-system-x86' ;;
+	arm64) vm_need "$vm_tools"'qemu-system-aarch64 qemu-system-arm' ;;
+	esac
 }
 
 # Only one process fills a part of the cache; the others wait for it and then find the result.

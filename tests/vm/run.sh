@@ -253,7 +253,7 @@ main() {
 		kernel_names
 		return
 	fi
-	vm_need_tools emulator
+	vm_need_emulator
 	directory=$(kernel_get "$kernel")
 	disk=$(image_get)
 	[ "$action" = run ] || return 0

@@ -74,7 +74,7 @@ test_ends() {
 main() {
 	local kernel kernels=("$@")
 	[ $# -gt 0 ] || kernels=(6.1 6.12)
-	vm_need_tools emulator
+	vm_need_emulator
 	work=$(mktemp -d)
 	trap 'rm -rf "$work"' EXIT
 	for kernel in "${kernels[@]}"; do
