@@ -48,8 +48,11 @@ __inline_always void task_namespaces(struct task_struct *t, __u32 ns[NS__MAX])
 	ns[NS_USER] = BPF_CORE_READ(t, real_cred, user_ns, ns.inum);
 }
 
-/* The cgroup that the namespace's container has now, by its witness; 0: there is none. */
-__inline_always __u64 namespace_cgroup(__u32 inum, __u32 kind)
+/*
+ * The cgroup that the namespace's container has now, by its witness; 0: there is none. A function of its own:
+ * verified once.
+ */
+__attribute__((noinline)) __u64 namespace_cgroup(__u32 inum, __u32 kind)
 {
 	struct witness *w = bpf_map_lookup_elem(&namespaces, &inum);
 	__u32 have[NS__MAX] = {};
@@ -62,8 +65,10 @@ __inline_always __u64 namespace_cgroup(__u32 inum, __u32 kind)
 	if (!t || task_start(t) != w->start)
 		return 0;
 	task_namespaces(t, have);
-	if (have[kind] != inum)
-		return 0;
+#pragma unroll
+	for (__u32 i = 0; i < NS__MAX; i++)
+		if (i == kind && have[i] != inum)
+			return 0;
 	cgroup = task_cgroup_id(t);
 	return cgroup_watched(cgroup) ? cgroup : 0;
 }
@@ -96,6 +101,18 @@ __inline_always void namespaces_drop(struct task_struct *t)
 	}
 }
 
+/* Without a branch: the verifier would follow each namespace's both. 0 is the same as nothing. */
+__inline_always __u32 all_ones_if_same(__u64 a, __u64 b)
+{
+	__u64 differ = a ^ b, there = a;
+
+	barrier_var(differ);
+	barrier_var(there);
+	differ = (differ | -differ) >> 63;
+	there = (there | -there) >> 63;
+	return -(there & ~differ);
+}
+
 /*
  * The container whose namespaces the current task is in: the innermost things first, as several
  * containers may share a network. *@which gets those that are the same container's, as clone(2)
@@ -114,8 +131,7 @@ __inline_always __u64 namespaces_owner(struct task_struct *t, __u32 *which)
 		cgroup = namespace_cgroup(ns[i], i);
 		if (!owner)
 			owner = cgroup;
-		if (cgroup && cgroup == owner)
-			*which |= ns_flags[i];
+		*which |= ns_flags[i] & all_ones_if_same(cgroup, owner);
 	}
 	return owner;
 }

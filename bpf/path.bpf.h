@@ -86,23 +86,16 @@ __attribute__((noinline)) int path_walk(void)
 	return WALK_ON;
 }
 
-/*
- * Appends the names from @dentry on @mnt up to the root of @t's namespace at s->off. Returns the
- * bytes taken; walk_mount (how many of them lie below the file's own mount) and walk_flags say
- * what it found.
- */
-__inline_always __u32 path_walk_for(struct scratch *s, struct task_struct *t, struct dentry *dentry,
-				    struct vfsmount *mnt)
+/* The same to its end, for the same reason. */
+__attribute__((noinline)) int path_walk_on(void)
 {
-	int i, state = WALK_ON;
+	struct scratch *s = scratch_get();
+	int state = WALK_ON;
 	__u32 off;
 
-	s->walk_begin = s->off;
-	s->walk_dentry = (__u64)dentry;
-	s->walk_mnt = (__u64)mnt;
-	s->walk_ns = (__u64)BPF_CORE_READ(t, nsproxy, mnt_ns);
-	s->walk_mount = s->walk_crossed = s->walk_flags = 0;
-	for (i = 0; i < PATH_ROUNDS && state == WALK_ON; i++)
+	if (!s)
+		return 0;
+	for (int i = 0; i < PATH_ROUNDS && state == WALK_ON; i++)
 		state = path_walk();
 	if (state == WALK_ON)
 		s->walk_flags |= PATH_TRUNCATED;
@@ -113,6 +106,23 @@ __inline_always __u32 path_walk_for(struct scratch *s, struct task_struct *t, st
 	}
 	if (!s->walk_crossed)
 		s->walk_mount = s->off - s->walk_begin;
+	return 0;
+}
+
+/*
+ * Appends the names from @dentry on @mnt up to the root of @t's namespace at s->off. Returns the
+ * bytes taken; walk_mount (how many of them lie below the file's own mount) and walk_flags say
+ * what it found.
+ */
+__inline_always __u32 path_walk_for(struct scratch *s, struct task_struct *t, struct dentry *dentry,
+				    struct vfsmount *mnt)
+{
+	s->walk_begin = s->off;
+	s->walk_dentry = (__u64)dentry;
+	s->walk_mnt = (__u64)mnt;
+	s->walk_ns = (__u64)BPF_CORE_READ(t, nsproxy, mnt_ns);
+	s->walk_mount = s->walk_crossed = s->walk_flags = 0;
+	path_walk_on();
 	return s->off - s->walk_begin;
 }
 

@@ -219,10 +219,14 @@ static __always_inline __s64 inode_ctime(struct inode *inode)
  * Where an executable comes from. Overlayfs keeps, right behind its VFS inode, the dentry of the
  * upper layer's copy (struct ovl_inode, fs/overlayfs/ovl_entry.h): set, the file was written in
  * this container. Overlayfs may be a module, whose types CO-RE does not see; the place is the same.
+ * A function of its own: verified once, and its result does not multiply the states of callers.
  */
-static __always_inline __u32 exe_flags(struct file *f, struct inode *inode, __u64 magic)
+__attribute__((noinline)) __u32 exe_flags(__u64 file)
 {
+	struct file *f = (struct file *)file;
+	struct inode *inode = BPF_CORE_READ(f, f_inode);
 	struct dentry *d = BPF_CORE_READ(f, f_path.dentry);
+	__u64 magic = BPF_CORE_READ(inode, i_sb, s_magic);
 	char name[8] = {};
 	__u32 flags = 0;
 	void *upper = NULL;
@@ -358,10 +362,10 @@ TRACED("tp_btf/sched_process_exec", process_exec, struct task_struct *t, int old
 		exec_outside(t);
 		return 0;
 	}
-	exe = BPF_CORE_READ(t, mm, exe_file);
+	exe = READ_ADDRESS(t, mm, exe_file);
 	inode = BPF_CORE_READ(exe, f_inode);
 	sb = BPF_CORE_READ(inode, i_sb);
-	flags = exe_flags(exe, inode, BPF_CORE_READ(sb, s_magic));
+	flags = exe_flags((__u64)exe);
 	m_flags = task_flags(t);
 	if (m_flags && exec_is_entry(t, cg, flags)) {
 		entry = m_flags & MEMBER_SETUP ? ENTRY_SETUP : ENTRY_MOVED;

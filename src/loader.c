@@ -491,7 +491,7 @@ static void choose_alternatives(struct loader *l, struct bpf_object *obj)
 	}
 }
 
-/* An iterator that stands in for one that the kernel refuses, and gives less. */
+/* An iterator that stands in for one that the kernel refuses. */
 static void choose_fallbacks(struct loader *l)
 {
 	for (size_t i = 0; i < NR_HOOKS; i++) {
@@ -523,14 +523,29 @@ static bool has_member(const struct btf *btf, const char *type, const char *memb
 	return false;
 }
 
-/* Programs for which the kernel is too old, or too new. */
+/* By its BTF, which may be another kernel's (tests/core); where that has no functions, by what this one shows. */
+static bool has_kprobes(const struct loader *l)
+{
+	return (l->btf && btf__find_by_name_kind(l->btf, "register_kprobe", BTF_KIND_FUNC) > 0) ||
+	       !access("/sys/bus/event_source/devices/kprobe", F_OK);
+}
+
+/* Programs for which the kernel is too old, or too new, or made without what they need. */
 static void leave_out_lacking(struct loader *l)
 {
-	for (size_t i = 0; i < NR_HOOKS; i++)
-		if (hooks[i].type && !l->coverage[i].reason[0] &&
-		    !has_member(l->btf, hooks[i].type, hooks[i].member))
-			snprintf(l->coverage[i].reason, sizeof(l->coverage[i].reason),
-				 LACKS "%s in struct %s", hooks[i].member, hooks[i].type);
+	bool kprobes = has_kprobes(l);
+
+	for (size_t i = 0; i < NR_HOOKS; i++) {
+		struct coverage *c = &l->coverage[i];
+
+		if (c->reason[0])
+			continue;
+		if (hooks[i].type && !has_member(l->btf, hooks[i].type, hooks[i].member))
+			snprintf(c->reason, sizeof(c->reason), LACKS "%s in struct %s",
+				 hooks[i].member, hooks[i].type);
+		else if (hooks[i].kind == HOOK_REFINEMENT && !kprobes)
+			snprintf(c->reason, sizeof(c->reason), "this kernel has no kprobes");
+	}
 }
 
 static int prepare(struct loader *l, struct bpf_object *obj)
@@ -919,19 +934,15 @@ static void map_multiplexed(const struct loader *l)
 
 /* ---- attaching ---- */
 
-#define ENOTSUPP_  524 /* the kernel's own: include/linux/errno.h */
-#define KPROBE_PMU "/sys/bus/event_source/devices/kprobe" /* there where kprobes are */
+#define ENOTSUPP_ 524 /* the kernel's own: include/linux/errno.h */
 
 /* What errno of an attach means. */
 static const char *attach_error(const struct bpf_program *p, int err)
 {
-	bool kprobe = bpf_program__type(p) == BPF_PROG_TYPE_KPROBE;
-
 	if (err == ENOTSUPP_)
 		return "this kernel cannot do that on this architecture";
-	if (err == ENOENT && kprobe)
-		return access(KPROBE_PMU, F_OK) ? "this kernel has no kprobes"
-						: "this kernel has no such function";
+	if (err == ENOENT && bpf_program__type(p) == BPF_PROG_TYPE_KPROBE)
+		return "this kernel has no such function";
 	return strerror(err);
 }
 
