@@ -43,6 +43,8 @@ def main():
         ("as the table says", 0, differences(doctor())),
         ("9% more instructions", 0, differences(doctor(file_open={"verified_insns": int(size * 1.09)}))),
         ("11% more instructions", 1, differences(doctor(file_open={"verified_insns": int(size * 1.11)}))),
+        ("20% more on another kernel", 0, differences(doctor(file_open={"verified_insns": int(size * 1.2)}), True)),
+        ("26% more on another kernel", 1, differences(doctor(file_open={"verified_insns": int(size * 1.26)}), True)),
         ("an unknown number of them", 1, differences(doctor(file_open={"verified_insns": "?"}))),
         ("a program that is missing", 1, differences(doctor(file_open=lost))),
         ("a kprobe that is not there", 1, differences(doctor(paths_link=spare))),
