@@ -12,7 +12,7 @@ SECONDS = float(os.environ.get("FLOOD_SECONDS", "1"))
 # What the flood does not count itself: of the container's first process, and of each of its workers.
 FIRST = {"process.exec": 1, "process.exit": 1, "execve": 1}
 WORKER = {"process.fork": 1, "process.exit": 1, "file.open": 1, "openat": 1, "wait4": 1}
-# A ring in which opens and connections cannot all find room; as many forks no machine makes.
+# A ring in which opens and connections seldom all find room; they cannot while ebpfmon is stopped.
 SMALL = "64K"
 
 
@@ -57,7 +57,7 @@ def account(setup, kind, buffer, pause=0):
 
 
 def once(setup, kind, buffer, pause):
-    """Recorded and lost are what was made; with a ring that is too small something must be lost."""
+    """Recorded and lost are what was made; something must be lost while nobody reads."""
     made, report = flooded(setup, kind, buffer, pause)
     lost = report["lost"]["events"]
     for event in made["events"]:
@@ -71,8 +71,8 @@ def once(setup, kind, buffer, pause):
     for call in made["calls"]:
         check(totals.get(call) == made_in_all(made, call), "calls of %s: made %d, summed %r; lost %r" %
               (call, made_in_all(made, call), totals.get(call), lost))
-    if buffer == SMALL and (kind != "fork" or pause):
-        check(sum(lost.values()), "nothing was lost in a ring of %s: that proves nothing: %r" % (buffer, made))
+    if pause:
+        check(sum(lost.values()), "nothing was lost while nobody read: that proves nothing: %r" % made)
 
 
 def tests(setup, runtimes):
