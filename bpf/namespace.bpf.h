@@ -101,18 +101,6 @@ __inline_always void namespaces_drop(struct task_struct *t)
 	}
 }
 
-/* Without a branch: the verifier would follow each namespace's both. 0 is the same as nothing. */
-__inline_always __u32 all_ones_if_same(__u64 a, __u64 b)
-{
-	__u64 differ = a ^ b, there = a;
-
-	barrier_var(differ);
-	barrier_var(there);
-	differ = (differ | -differ) >> 63;
-	there = (there | -there) >> 63;
-	return -(there & ~differ);
-}
-
 /*
  * The container whose namespaces the current task is in: the innermost things first, as several
  * containers may share a network. *@which gets those that are the same container's, as clone(2)
@@ -131,7 +119,7 @@ __inline_always __u64 namespaces_owner(struct task_struct *t, __u32 *which)
 		cgroup = namespace_cgroup(ns[i], i);
 		if (!owner)
 			owner = cgroup;
-		*which |= ns_flags[i] & all_ones_if_same(cgroup, owner);
+		*which |= ns_flags[i] & -(__u32)(same(cgroup, owner) & ~same(cgroup, 0));
 	}
 	return owner;
 }

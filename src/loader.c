@@ -108,7 +108,7 @@ struct loader {
 	struct bpf_link *links[NR_HOOKS];
 	struct bpf_link *copies[NR_HOOKS][NR_COPIES];
 	bool no_copies[NR_HOOKS]; /* the kernel refuses one of them */
-	__u64 missed_before[NR_HOOKS]; /* missed() when all were attached */
+	__u64 missed_before[NR_HOOKS]; /* missed() when the program and its copies were attached */
 	struct coverage coverage[NR_HOOKS];
 	int policy; /* SCHED_* that ebpfmon was started with */
 	int handlers[NR_SYSCALL_SECTIONS]; /* libbpf's numbers of ours; 0: none */
@@ -237,6 +237,11 @@ static bool attaches(const struct hook *h)
 	return h->kind == HOOK_TRACEPOINT || h->kind == HOOK_REFINEMENT;
 }
 
+static bool event_chosen(const struct loader *l, enum ev_type type)
+{
+	return l->options.config.events[type / 64] >> type % 64 & 1;
+}
+
 /*
  * A program on sys_exit costs every system call of the host something. Of containers and processes these
  * events need it, of the other subsystems all but a few.
@@ -245,10 +250,9 @@ static bool exits_wanted(const struct loader *l)
 {
 	static const enum ev_type at_exit[] = {EV_container_enter, EV_process_exec_failed,
 					       EV_process_credentials, EV_process_namespaces};
-	const __u64 *events = l->options.config.events;
 
 	for (size_t i = 0; i < sizeof(at_exit) / sizeof(at_exit[0]); i++)
-		if (events[at_exit[i] / 64] >> at_exit[i] % 64 & 1)
+		if (event_chosen(l, at_exit[i]))
 			return true;
 	for (int sub = 0; sub < EVS__MAX; sub++)
 		if (sub != EVS_container && sub != EVS_process && l->options.subsystems[sub])
@@ -258,8 +262,7 @@ static bool exits_wanted(const struct loader *l)
 
 static bool event_wanted(const struct loader *l, enum ev_type type)
 {
-	return l->options.subsystems[event_descs[type].sub] &&
-	       l->options.config.events[type / 64] >> type % 64 & 1;
+	return l->options.subsystems[event_descs[type].sub] && event_chosen(l, type);
 }
 
 /*
@@ -1034,8 +1037,19 @@ int loader_attach(struct loader *l)
 	return !exits_wanted(l) || coverage_of(l, "syscall_exit")->active ? 0 : -ENOTSUP;
 }
 
+/* The copies before the first. */
+static void destroy_links(struct loader *l, size_t i)
+{
+	for (size_t n = NR_COPIES; n-- > 0;) {
+		bpf_link__destroy(l->copies[i][n]);
+		l->copies[i][n] = NULL;
+	}
+	bpf_link__destroy(l->links[i]);
+	l->links[i] = NULL;
+}
+
 /*
- * What is missed while programs go, the copies before the first, is not part of the recording; and what the first has
+ * What is missed while programs go is not part of the recording; and what the first has
  * just been left out of, a copy may be about to do. So it is asked before and after.
  */
 void loader_detach(struct loader *l)
@@ -1047,12 +1061,7 @@ void loader_detach(struct loader *l)
 	for (size_t i = 0; i < NR_HOOKS; i++) {
 		__u64 after;
 
-		for (size_t n = NR_COPIES; n-- > 0;) {
-			bpf_link__destroy(l->copies[i][n]);
-			l->copies[i][n] = NULL;
-		}
-		bpf_link__destroy(l->links[i]);
-		l->links[i] = NULL;
+		destroy_links(l, i);
 		after = missed(l, i);
 		if (after > before[i])
 			after = before[i];
@@ -1065,7 +1074,8 @@ void loader_close(struct loader *l)
 {
 	if (!l)
 		return;
-	loader_detach(l);
+	for (size_t i = 0; i < NR_HOOKS; i++)
+		destroy_links(l, i);
 	if (l->state)
 		munmap(l->state, sizeof(*l->state));
 	for (size_t i = 0; i < NR_OBJECTS; i++)
