@@ -238,7 +238,7 @@ vm_options() {
 	5.10) tests="$vm_events|faults.memlock" ;;
 	5.10/ci) tests="$vm_more|faults.memlock" ;;
 	7.3) tests=$vm_events ;;
-	*-rt*) tests=$vm_more ;;
+	7.3/ci | *-rt*) tests=$vm_more ;;
 	*) tests=$vm_hooks ;;
 	esac
 	echo "--runtime $runtime -j 2 -k ^($tests)"
