@@ -385,11 +385,13 @@ __inline_always __u64 ev_wakeup(bool urgent)
 	return BPF_RB_FORCE_WAKEUP;
 }
 
-/* The one way out, but for call_trace(), which builds its record in the ring. */
-__inline_always void ev_output(void *rec, __u32 type, __u64 len, bool urgent)
+/* The one way out, but for call_trace(), which builds its record in the ring. false: it is counted as lost. */
+__inline_always bool ev_output(void *rec, __u32 type, __u64 len, bool urgent)
 {
-	if (bpf_ringbuf_output(&ring, rec, len, ev_wakeup(urgent)))
-		ev_lost(type);
+	if (!bpf_ringbuf_output(&ring, rec, len, ev_wakeup(urgent)))
+		return true;
+	ev_lost(type);
+	return false;
 }
 
 /* A record without strings, built on the stack (any context). */
@@ -425,12 +427,8 @@ __inline_always struct scratch *scratch_get(void)
 	return bpf_map_lookup_elem(&scratch, &zero);
 }
 
-/*
- * Begins a record of the current task: returns the scratch space, zeroed up to @size, its header
- * filled; NULL when the event is off, filtered out, or the space is taken (counted as lost).
- * Every successful ev_begin() is followed by ev_end() or ev_abort().
- */
-__inline_always struct scratch *ev_begin_always(__u32 type, __u32 size)
+/* The scratch space, zeroed up to @size; NULL when it is taken (counted as lost). */
+__inline_always struct scratch *scratch_take(__u32 type, __u32 size)
 {
 	struct scratch *s = scratch_get();
 
@@ -443,26 +441,40 @@ __inline_always struct scratch *ev_begin_always(__u32 type, __u32 size)
 	s->busy = 1;
 	__builtin_memset(s->buf, 0, size);
 	s->off = size;
-	ev_header((struct ev_hdr *)s->buf, type, size);
+	return s;
+}
+
+/* Gives it back if the filters leave out the task in its header: then NULL. */
+__inline_always struct scratch *scratch_filter(struct scratch *s)
+{
+	struct ev_hdr *h = (struct ev_hdr *)s->buf;
+
+	if (filter_task(h->pid, h->uid, h->comm))
+		return s;
+	s->busy = 0;
+	return NULL;
+}
+
+/*
+ * Begins a record of the current task: returns the scratch space, zeroed up to @size, its header
+ * filled; NULL when the event is off, filtered out, or the space is taken (counted as lost).
+ * Every successful ev_begin() is followed by ev_end() or ev_abort(). At the exit of a system call
+ * call_begin() does the same for less.
+ */
+__inline_always struct scratch *ev_begin_always(__u32 type, __u32 size)
+{
+	struct scratch *s = scratch_take(type, size);
+
+	if (s)
+		ev_header((struct ev_hdr *)s->buf, type, size);
 	return s;
 }
 
 __inline_always struct scratch *ev_begin(__u32 type, __u32 size)
 {
-	struct scratch *s;
-	struct ev_hdr *h;
+	struct scratch *s = ev_enabled(type) ? ev_begin_always(type, size) : NULL;
 
-	if (!ev_enabled(type))
-		return NULL;
-	s = ev_begin_always(type, size);
-	if (!s)
-		return NULL;
-	h = (struct ev_hdr *)s->buf;
-	if (!filter_task(h->pid, h->uid, h->comm)) {
-		s->busy = 0;
-		return NULL;
-	}
-	return s;
+	return s ? scratch_filter(s) : NULL;
 }
 
 __inline_always void ev_abort(struct scratch *s)
@@ -470,16 +482,18 @@ __inline_always void ev_abort(struct scratch *s)
 	s->busy = 0;
 }
 
-__inline_always void ev_end(struct scratch *s, bool urgent)
+__inline_always bool ev_end(struct scratch *s, bool urgent)
 {
 	struct ev_hdr *h = (struct ev_hdr *)s->buf;
 	__u64 len = s->off;
+	bool sent;
 
 	if (len > EV_MAX_LEN)
 		len = EV_MAX_LEN;
 	h->len = len;
-	ev_output(s->buf, h->type, len, urgent);
+	sent = ev_output(s->buf, h->type, len, urgent);
 	s->busy = 0;
+	return sent;
 }
 
 /* Room for @max bytes at s->off, which stays below SCRATCH_TAIL for that; NULL when it is full. */

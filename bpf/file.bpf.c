@@ -90,15 +90,23 @@ static __always_inline __u64 ident_find(struct file *f)
 		       : 0;
 }
 
-static __always_inline __u64 ident_give(struct file *f)
+/* @have: its place, if there is one for its address. */
+static __always_inline __u64 ident_give(struct file *f, struct file_ident *have)
 {
-	__u64 addr = (__u64)f;
+	__u64 addr = (__u64)f, id = ident_number();
 	struct file_ident i = {};
 
-	i.id = ident_number();
+	if (have) {
+		have->id =
+			id; /* first: whoever reads it meanwhile finds the old file or no match */
+		barrier();
+		ident_of(have, f);
+		return id;
+	}
+	i.id = id;
 	ident_of(&i, f);
 	bpf_map_update_elem(&file_ids, &addr, &i, BPF_ANY);
-	return i.id;
+	return id;
 }
 
 static __always_inline void ident_forget(struct file *f)
@@ -240,7 +248,7 @@ static __always_inline __u64 file_adopt(struct file *f)
 {
 	struct scratch *s = ev_begin_always(EV_file_inherit, sizeof(struct ev_file_inherit));
 	struct ev_file_inherit *e;
-	__u64 id = ident_give(f);
+	__u64 id = ident_give(f, NULL);
 
 	if (!s)
 		return id;
@@ -331,9 +339,10 @@ int SYS_EXIT(file_io_exit, struct pt_regs *regs, long ret)
 
 /*
  * A new file has come to a used address: what this process did with the file that was there is
- * final. It leaves now, so that a process that opens files all day does not fill the map.
+ * final. It leaves now, so that a process that opens files all day does not fill the map. Returns the
+ * place of the old file's number, or NULL.
  */
-static __always_inline void io_retire(struct file *f)
+static __always_inline struct file_ident *io_retire(struct file *f)
 {
 	__u64 addr = (__u64)f;
 	struct file_ident *old = bpf_map_lookup_elem(&file_ids, &addr);
@@ -341,11 +350,12 @@ static __always_inline void io_retire(struct file *f)
 	struct io_key k = {};
 
 	if (!old)
-		return;
+		return NULL;
 	io_key_fill(&k, old->id);
 	v = bpf_map_lookup_elem(&file_io, &k);
 	if (v && bpf_ringbuf_output(&ring, v, sizeof(*v), BPF_RB_NO_WAKEUP) == 0)
 		bpf_map_delete_elem(&file_io, &k);
+	return old;
 }
 
 /* The flags argument of an open. */
@@ -378,16 +388,24 @@ static __always_inline void open_argument(struct scratch *s, const struct sys_ca
 		id->path_flags |= PATH_FOLLOW;
 }
 
-/* @how: EV_F_IO_URING, or 0. */
+/* At the exit of a call, or (@how: EV_F_IO_URING) elsewhere. */
+static __always_inline struct scratch *open_begin(__u32 type, __u32 size, __u32 how)
+{
+	struct scratch *s = how ? ev_begin(type, size) : call_begin(type, size);
+
+	if (s)
+		((struct ev_hdr *)s->buf)->flags |= how;
+	return s;
+}
+
 static __always_inline void open_created(struct file *f, __u32 how)
 {
-	struct scratch *s = ev_begin(EV_file_create, sizeof(struct ev_file_create));
+	struct scratch *s = open_begin(EV_file_create, sizeof(struct ev_file_create), how);
 	struct ev_file_create *e;
 
 	if (!s)
 		return;
 	e = (struct ev_file_create *)s->buf;
-	e->hdr.flags |= how;
 	e->kind = file_kind(f);
 	e->mode = BPF_CORE_READ(f, f_inode, i_mode) & 07777;
 	file_id_fill(s, f);
@@ -405,47 +423,60 @@ static __always_inline void open_fill(struct ev_file_open *e, struct file *f, __
 	e->created = created;
 }
 
+/*
+ * An open that left a descriptor is told by its file. When it created the file, user space makes
+ * file.create of the same record; a record of its own is for those who want that alone.
+ */
+static __always_inline void open_succeeded(struct file *f, int fd, __u32 flags, __u32 how)
+{
+	bool io = ev_enabled(EV_file_io), created = BPF_CORE_READ(f, f_mode) & FMODE_CREATED;
+	struct file_ident *place = io ? io_retire(f) : NULL;
+	struct scratch *s = open_begin(EV_file_open, sizeof(struct ev_file_open), how);
+	struct ev_file_open *e;
+
+	if (!s) {
+		if (io)
+			ident_forget(f); /* whoever uses it first tells what it is */
+		if (created)
+			open_created(f, how);
+		return;
+	}
+	e = (struct ev_file_open *)s->buf;
+	e->fd = fd;
+	open_fill(e, f, flags, created);
+	e->file = io ? ident_give(f, place) : 0;
+	file_id_fill(s, f);
+	if (!ev_end(s, false) && created && ev_enabled(EV_file_create))
+		ev_lost(EV_file_create);
+}
+
+/* Without a file: it failed, or another thread has closed it already. */
+static __always_inline void open_without_file(const struct sys_call *c, long ret, __u32 flags)
+{
+	struct scratch *s = open_begin(EV_file_open, sizeof(struct ev_file_open), 0);
+	struct ev_file_open *e;
+
+	if (!s)
+		return;
+	e = (struct ev_file_open *)s->buf;
+	e->fd = ret < 0 ? -1 : ret;
+	e->err = ret < 0 ? -ret : 0;
+	e->flags = flags;
+	open_argument(s, c, flags);
+	ev_end(s, false);
+}
+
 SEC("tp_btf/sys_exit")
 int SYS_EXIT(file_open, struct pt_regs *regs, long ret)
 {
-	bool io = ev_enabled(EV_file_io), created = false;
-	struct ev_file_open *e;
-	struct file *f = NULL;
-	struct scratch *s;
+	struct file *f = ret < 0 ? NULL : fd_file(ret);
 	struct sys_call c;
-	__u32 flags;
 
 	sys_read(&c, regs);
-	flags = open_flags(&c);
-	if (ret >= 0)
-		f = fd_file(ret);
-	if (f) {
-		created = BPF_CORE_READ(f, f_mode) & FMODE_CREATED;
-		if (io)
-			io_retire(f);
-	}
-	s = ev_begin(EV_file_open, sizeof(*e));
-	if (s) {
-		e = (struct ev_file_open *)s->buf;
-		e->fd = ret;
-		e->flags = flags;
-		if (ret < 0) {
-			e->err = -ret;
-			e->fd = -1;
-		}
-		if (f) {
-			open_fill(e, f, flags, created);
-			e->file = io ? ident_give(f) : 0;
-			file_id_fill(s, f);
-		} else { /* it failed, or another thread has closed it already */
-			open_argument(s, &c, flags);
-		}
-		ev_end(s, false);
-	} else if (f && io) {
-		ident_forget(f); /* whoever uses it first tells what it is */
-	}
-	if (created)
-		open_created(f, 0);
+	if (f)
+		open_succeeded(f, ret, open_flags(&c), 0);
+	else
+		open_without_file(&c, ret, open_flags(&c));
 	sys_next(ctx, EVS_file, c.nr);
 	return 0;
 }
@@ -483,7 +514,7 @@ static __always_inline void *change_begin(struct change *c, struct pt_regs *regs
 					  __u32 size)
 {
 	change_read(c, regs);
-	c->s = ev_begin(type, size);
+	c->s = call_begin(type, size);
 	return c->s ? c->s->buf : NULL;
 }
 
@@ -1059,31 +1090,6 @@ static __always_inline void uring_tell(const struct uring_done *d, struct uring_
 	ev_output(asked, type, len, false);
 }
 
-/* An open that left a descriptor is told by its file, as file_open() does. */
-static __always_inline void uring_opened(struct io_kiocb *req, struct file *f, int fd)
-{
-	bool io = ev_enabled(EV_file_io), created = BPF_CORE_READ(f, f_mode) & FMODE_CREATED;
-	struct scratch *s;
-
-	if (io)
-		io_retire(f);
-	s = ev_begin(EV_file_open, sizeof(struct ev_file_open));
-	if (s) {
-		struct ev_file_open *e = (struct ev_file_open *)s->buf;
-
-		e->hdr.flags |= EV_F_IO_URING;
-		e->fd = fd;
-		open_fill(e, f, uring_open_flags(req), created);
-		e->file = io ? ident_give(f) : 0;
-		file_id_fill(s, f);
-		ev_end(s, false);
-	} else if (io) {
-		ident_forget(f);
-	}
-	if (created)
-		open_created(f, EV_F_IO_URING);
-}
-
 static __always_inline void uring_named_done(const struct uring_done *d)
 {
 	bool opens = d->op == URING_OPENAT || d->op == URING_OPENAT2;
@@ -1096,7 +1102,7 @@ static __always_inline void uring_named_done(const struct uring_done *d)
 	if (opens && d->ret >= 0 && !BPF_CORE_READ(open, file_slot))
 		f = fd_file(d->ret);
 	if (f)
-		uring_opened(d->req, f, d->ret);
+		open_succeeded(f, d->ret, uring_open_flags(d->req), EV_F_IO_URING);
 	else if (asked)
 		uring_tell(d, asked);
 	if (asked)

@@ -403,7 +403,7 @@ static __always_inline void unix_named(const struct sys_call *c, __u32 type, lon
 
 	if (!sk)
 		return;
-	s = ev_begin(type, sizeof(*e));
+	s = call_begin(type, sizeof(*e));
 	if (!s)
 		return;
 	e = (struct ev_ipc_unix_bind *)s->buf;
@@ -469,7 +469,7 @@ static __always_inline void unix_connected(const struct sys_call *c, int fd, lon
 
 	if (!sk)
 		return;
-	s = ev_begin(EV_ipc_unix_connect, sizeof(*e));
+	s = call_begin(EV_ipc_unix_connect, sizeof(*e));
 	if (!s)
 		return;
 	e = (struct ev_ipc_unix_connect *)s->buf;
@@ -512,7 +512,7 @@ static __always_inline void unix_accepted(int fd)
 
 	if (!sk)
 		return;
-	s = ev_begin(EV_ipc_unix_accept, sizeof(*e));
+	s = call_begin(EV_ipc_unix_accept, sizeof(*e));
 	if (!s)
 		return;
 	e = (struct ev_ipc_unix_accept *)s->buf;

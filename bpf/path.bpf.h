@@ -43,6 +43,32 @@ __inline_always enum walk walk_cross(struct scratch *s)
 	return WALK_ON;
 }
 
+#define ONES	   0x0101010101010101ull /* in each byte */
+#define NAME_WORDS 2 /* read by plain loads; most names are shorter than that */
+
+/*
+ * As bpf_probe_read_kernel_str() of @name, 256 bytes at most: which copies byte by byte. Any struct of
+ * whole words will do for the cast. The first byte of a word that is 0 is the lowest whose top bit is set in
+ * @zero; multiplying adds up how many are below it.
+ */
+__inline_always long name_read(__u8 *dst, const unsigned char *name)
+{
+	const __u64 *words;
+
+	if (!bpf_core_enum_value_exists(enum bpf_func_id___6_2, BPF_FUNC_cgrp_storage_get___6_2))
+		return bpf_probe_read_kernel_str(dst, 256, name);
+	words = (const __u64 *)KERNEL_CAST((struct pt_regs *)name);
+#pragma unroll
+	for (int i = 0; i < NAME_WORDS; i++) {
+		__u64 w = words[i], zero = (w - ONES) & ~w & ONES << 7;
+
+		((__u64 *)dst)[i] = w;
+		if (zero)
+			return 8 * i + ((((zero & -zero) - 1) >> 7 & ONES) * ONES >> 56) + 1;
+	}
+	return bpf_probe_read_kernel_str(dst, 256, name);
+}
+
 __inline_always enum walk walk_step(struct scratch *s)
 {
 	struct dentry *d = (void *)s->walk_dentry, *parent;
@@ -52,9 +78,9 @@ __inline_always enum walk walk_step(struct scratch *s)
 
 	if (vm && d == BPF_CORE_READ(vm, mnt_root))
 		return walk_cross(s);
-	n = off < SCRATCH_TAIL ? bpf_probe_read_kernel_str(&s->buf[off & (SCRATCH_TAIL - 1)], 256,
-							   BPF_CORE_READ(d, d_name.name))
-			       : 0;
+	n = off < SCRATCH_TAIL
+		    ? name_read(&s->buf[off & (SCRATCH_TAIL - 1)], BPF_CORE_READ(d, d_name.name))
+		    : 0;
 	if (off >= SCRATCH_TAIL || (n > 0 && off + n - s->walk_begin > PATH_LIMIT)) {
 		s->walk_flags |= PATH_TRUNCATED;
 		return WALK_END;

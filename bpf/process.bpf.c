@@ -453,7 +453,7 @@ int SYS_EXIT(process_exec_failed, struct pt_regs *regs, long ret)
 
 	sys_read(&c, regs);
 	if (ret < 0) {
-		s = ev_begin(EV_process_exec_failed, sizeof(*e));
+		s = call_begin(EV_process_exec_failed, sizeof(*e));
 		if (s) {
 			e = (struct ev_process_exec_failed *)s->buf;
 			e->err = -ret;

@@ -109,7 +109,7 @@ __inline_always __u64 thread_start(void)
 __inline_always struct resolved *resolved_find(enum which which, __u32 nr)
 {
 	struct resolved_key key = resolved_key(which);
-	struct resolved *r = bpf_map_lookup_elem(&resolved_paths, &key);
+	struct resolved *r = cfg.resolves ? bpf_map_lookup_elem(&resolved_paths, &key) : NULL;
 
 	return r && r->nr == nr && r->start == thread_start() ? r : NULL;
 }
@@ -118,7 +118,8 @@ __inline_always void resolved_forget(enum which which)
 {
 	struct resolved_key key = resolved_key(which);
 
-	bpf_map_delete_elem(&resolved_paths, &key);
+	if (cfg.resolves)
+		bpf_map_delete_elem(&resolved_paths, &key);
 }
 
 /* Appends its path. Path flags; 0 when there was no room. */

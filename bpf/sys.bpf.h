@@ -281,6 +281,18 @@ __inline_always void seen_header(struct ev_hdr *h, const struct seen *who, __u32
 	bpf_get_current_comm(h->comm, sizeof(h->comm));
 }
 
+/* ev_begin() for programs that syscall_exit tail-calls. */
+__inline_always struct scratch *call_begin(__u32 type, __u32 size)
+{
+	const struct seen *who = seen_caller();
+	struct scratch *s = who && ev_enabled(type) ? scratch_take(type, size) : NULL;
+
+	if (!s)
+		return NULL;
+	seen_header((struct ev_hdr *)s->buf, who, type, size, bpf_ktime_get_boot_ns());
+	return scratch_filter(s);
+}
+
 struct sys_call {
 	__u32 abi;
 	__u32 raw; /* as the ABI numbers it */

@@ -21,6 +21,7 @@ struct ev_config {
 	__u32 time_syscalls; /* sys_enter is attached: durations are known */
 	__u32 trace_syscalls; /* send syscall.call for every call */
 	__u32 join_checks; /* capability checks are seen: sys_exit tells what became of the calls */
+	__u32 resolves; /* there are kprobes: bpf/paths.bpf.c tells where calls led */
 	__u32 audit_off; /* the kernel's audit was off when recording began */
 	__u32 preempted; /* the kernel may preempt programs of tracepoints: bpf/traced.bpf.h */
 	__u32 classic_sys; /* programs of sys_enter and sys_exit are classic tracepoints: bpf/sys.bpf.h */

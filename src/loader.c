@@ -538,6 +538,7 @@ static void leave_out_lacking(struct loader *l)
 {
 	bool kprobes = has_kprobes(l);
 
+	l->options.config.resolves = kprobes;
 	for (size_t i = 0; i < NR_HOOKS; i++) {
 		struct coverage *c = &l->coverage[i];
 

@@ -71,6 +71,13 @@ static void give(struct pipeline *p, struct record *r, bool wanted)
 	}
 }
 
+/* An open that created its file is file.create as well: the kernel side sends one record for both. */
+static bool creates(const struct pipeline *p, const struct ev_hdr *hdr)
+{
+	return hdr->type == EV_file_open && ((const struct ev_file_open *)hdr)->created &&
+	       p->filter->events[EV_file_create];
+}
+
 /* ---- filters ---- */
 
 static bool path_wanted(const struct pipeline *p, const struct ev_hdr *hdr,
@@ -291,8 +298,8 @@ static void judge_signal(struct pipeline *p, struct ev_hdr *hdr)
 			     container_table_find(p->containers, s->target_cgroup);
 }
 
-/* Returns the record to show: the one that came, or a copy with more in it. */
-static const struct ev_hdr *enrich(struct pipeline *p, struct record *r)
+/* Returns the record to show, a copy with more in it: p->scratch. */
+static struct ev_hdr *enrich(struct pipeline *p, struct record *r)
 {
 	struct ev_hdr *hdr = scratch_copy(p, r->hdr);
 
@@ -568,6 +575,23 @@ static void judge_actor(const struct pipeline *p, const struct container *c, str
 		hdr->flags |= EV_F_OUTSIDE;
 }
 
+_Static_assert(sizeof(struct ev_file_create) <= sizeof(struct ev_file_open),
+	       "one becomes the other in its place");
+
+static void give_create(struct pipeline *p, struct record *r, struct ev_hdr *hdr)
+{
+	struct ev_file_open open = *(struct ev_file_open *)hdr;
+	struct ev_file_create *e = (struct ev_file_create *)hdr;
+
+	hdr->type = EV_file_create;
+	e->kind = open.kind;
+	e->node = 0;
+	e->mode = open.mode;
+	e->err = 0;
+	r->desc = &event_descs[EV_file_create];
+	give(p, r, wanted(p, r));
+}
+
 static void dispatch(struct pipeline *p, struct container *c, struct ev_hdr *hdr)
 {
 	struct record r = record_of(p, c, hdr);
@@ -586,10 +610,13 @@ static void dispatch(struct pipeline *p, struct container *c, struct ev_hdr *hdr
 		follow_life(p, c, hdr);
 	}
 	c->lingers |= r.desc->sub == EVS_tcp;
-	r.hdr = enrich(p, &r);
+	hdr = enrich(p, &r);
+	r.hdr = hdr;
 	give(p, &r, wanted(p, &r));
+	if (creates(p, hdr))
+		give_create(p, &r, hdr);
 	if (exits && c->init_pid == hdr->pid && c->init_start == hdr->start && !c->stopped)
-		stop(p, c, (const struct ev_process_exit *)r.hdr);
+		stop(p, c, (const struct ev_process_exit *)hdr);
 }
 
 /* Makes one, or makes it twice as large. NULL: there is no room. */
@@ -613,6 +640,14 @@ static struct backlog *backlog_grow(struct pipeline *p, struct container *c)
 	return b;
 }
 
+static void backlog_lose(struct pipeline *p, struct backlog *b, __u32 type)
+{
+	if (b)
+		b->lost[type]++;
+	else
+		p->lost[type]++;
+}
+
 static void backlog_add(struct pipeline *p, struct container *c, const struct ev_hdr *hdr)
 {
 	size_t need = (hdr->len + 7) & ~7u;
@@ -622,10 +657,9 @@ static void backlog_add(struct pipeline *p, struct container *c, const struct ev
 		struct backlog *grown = backlog_grow(p, c);
 
 		if (!grown) {
-			if (b)
-				b->lost[hdr->type]++;
-			else
-				p->lost[hdr->type]++;
+			backlog_lose(p, b, hdr->type);
+			if (creates(p, hdr))
+				backlog_lose(p, b, EV_file_create);
 			return;
 		}
 		b = grown;

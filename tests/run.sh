@@ -217,11 +217,12 @@ portable_vm() {
 # for portable_vm. Those that take long first.
 vm_all='6.12 6.1 7.3 6.1/arm64 7.3/arm64 5.10 6.1/v1 6.1/hybrid 7.2 portable 6.12/arm64 5.10-rt 6.1-rt 6.18 6.16 5.10/arm64'
 vm_ci='6.1 5.10 6.1/v1 7.3 portable'
-vm_events='runc/(process|syscall|file|ipc|tcp|capability)|refused.(program|field|offline)'
+vm_events='runc/(process|syscall|file|ipc|tcp|capability)'
 vm_own='attacks.(host_disk|release_agent|binfmt)|faults.clock_back' # what changes the machine
-vm_arm64='runc/(process|syscall|file|ipc|tcp)|refused.(program|field|offline)' # without fexit: no capability.checks
+vm_arm64='runc/(process|syscall|file|ipc|tcp)|refused.offline' # without fexit: no capability.checks
 vm_hooks='runc/(process|capability|syscall.(calls|io)|file.(open$|io|rename|paths)|ipc.(signal|unix$|sysv.shm)|tcp.(talk|datagrams))'
 vm_more="$vm_hooks|runc/(file.inherit|tcp.(exist|still))|refused.offline" # with a recording of their own
+vm_cases='case.(new_parent|start_stop|tree|phases|exec|attached)' # what of it depends on the kernel
 vm_engines='engines/|docker/(process.exec|case.start_stop|identity.list)$' # Docker's daemon on the machine itself
 
 # vm_options KERNEL: which live tests it runs. On 6.12 all that depend on the kernel; each event on the oldest, the newest,
@@ -230,15 +231,15 @@ vm_engines='engines/|docker/(process.exec|case.start_stop|identity.list)$' # Doc
 vm_options() {
 	local runtime=runc tests
 	case $1${VM_CI:+/ci} in
-	6.12) tests="$vm_events|runc/(attribution|identity|case.(?!filters)|message|attack|advice.seccomp|truth.(shell|tar))|$vm_own" ;;
+	6.12) tests="$vm_events|refused.(program|field|offline)|runc/(attribution|identity.(?!later)|$vm_cases|message|attack|advice.seccomp|truth.(shell|tar))|$vm_own" ;;
 	6.1 | 6.1/ci) runtime=runc,docker,engines tests="$vm_more|$vm_engines|$vm_own" ;;
 	*/v1* | */hybrid*) runtime=runc,docker,engines tests="runc/process|runc/file.open$|$vm_engines|attacks.release_agent" ;;
 	6.1/arm64*) tests=$vm_arm64 ;;
 	5.10/arm64*) tests='runc/(process.(fork|credentials)|syscall.calls|ipc.signal|tcp.talk)' ;;
-	5.10) tests="$vm_events|faults.memlock" ;;
+	5.10) tests="$vm_events|refused.(program|offline)|faults.memlock" ;;
 	5.10/ci) tests="$vm_more|faults.memlock" ;;
-	7.3) tests=$vm_events ;;
-	7.3/ci | *-rt*) tests=$vm_more ;;
+	7.3) tests="$vm_events|refused.offline" ;;
+	7.3/ci) tests=$vm_more ;;
 	*) tests=$vm_hooks ;;
 	esac
 	echo "--runtime $runtime -j 2 -k ^($tests)"

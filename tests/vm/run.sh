@@ -154,7 +154,8 @@ build_qemu() {
 	local index=0 share tty=ttyS0 words="loglevel=5 panic=-1 oops=panic apparmor=0 rdinit=/init"
 	# on a busy host the timer's ticks come too late for a test at boot, which would panic
 	[ "$vm_arch" = arm64 ] || words+=" no_timer_check"
-	qemu=(qemu-system-x86_64 -cpu max)
+	# without erms and fsrm: kernels that see them copy by "rep movsb", which is emulated byte by byte
+	qemu=(qemu-system-x86_64 -cpu max,-erms,-fsrm)
 	if [ "$vm_arch" = arm64 ]; then
 		# pauth-impdef: emulating the real signatures of pointers takes half of the time
 		qemu=(qemu-system-aarch64 -M virt -cpu 'max,pauth-impdef=on')
