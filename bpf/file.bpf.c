@@ -96,9 +96,8 @@ static __always_inline __u64 ident_give(struct file *f, struct file_ident *have)
 	__u64 addr = (__u64)f, id = ident_number();
 	struct file_ident i = {};
 
-	if (have) {
-		have->id =
-			id; /* first: whoever reads it meanwhile finds the old file or no match */
+	if (have) { /* the number first: whoever reads it meanwhile finds another file's, or this */
+		have->id = id;
 		barrier();
 		ident_of(have, f);
 		return id;

@@ -1000,8 +1000,10 @@ static __u64 missed(const struct loader *l, size_t i)
 	if (!p || bpf_obj_get_info_by_fd(bpf_program__fd(p), &info, &len))
 		return 0;
 	snprintf(key, sizeof(key), "%s", hooks[i].program);
+	loader_hold_cpu(l);
 	if (!attaches(&hooks[i]) || bpf_map_lookup_elem(loader_map(l, "copied"), key, &done))
 		done = 0;
+	loader_release_cpu(l);
 	return info.recursion_misses > done ? info.recursion_misses - done : 0;
 }
 
@@ -1025,8 +1027,10 @@ int loader_attach(struct loader *l)
 	if (err)
 		return err;
 	chain_all(l);
+	loader_hold_cpu(l); /* another instance may be recording */
 	map_compat(l);
 	map_multiplexed(l);
+	loader_release_cpu(l);
 	for (size_t i = 0; i < NR_HOOKS; i++) {
 		if (attaches(&hooks[i]) && !l->coverage[i].reason[0]) {
 			attach_one(l, i);

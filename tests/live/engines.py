@@ -156,9 +156,20 @@ class Nspawn(Container):
 IN_DOCKER = """
 mkdir /sys/fs/cgroup/manager && echo 0 > /sys/fs/cgroup/manager/cgroup.procs || exit 9
 docker="docker -H unix:///work/socket"
-dockerd -H unix:///work/socket --data-root /work/data --exec-root /work/exec -p /work/pid --iptables=false --bridge=none \
-	--storage-driver vfs > $0/dockerd.log 2>&1 &
-until $docker version > /dev/null 2>&1; do kill -0 $! || exit 8; sleep 0.2; done
+daemon() {
+	dockerd -H unix:///work/socket --data-root /work/data --exec-root /work/exec -p /work/pid --iptables=false --bridge=none \
+		--storage-driver vfs >> $0/dockerd.log 2>&1 &
+}
+daemon
+tries=1
+until $docker version > /dev/null 2>&1; do
+	if ! kill -0 $!; then # it gives its containerd 15 s to start
+		[ $tries -lt 3 ] || { tail -n 20 $0/dockerd.log >&2; exit 8; }
+		tries=$((tries + 1))
+		daemon
+	fi
+	sleep 0.2
+done
 tar -C $1 -c . | $docker import - live:1 > /dev/null
 $docker run --rm -i --network none --name inner live:1 /bin/sh -c 'echo up; read x; /bin/cat /etc/passwd > /tmp/$0; exit 3' $2
 code=$?
