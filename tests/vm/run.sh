@@ -155,7 +155,7 @@ build_qemu() {
 	# on a busy host the timer's ticks come too late for a test at boot, which would panic
 	[ "$vm_arch" = arm64 ] || words+=" no_timer_check"
 	# without erms and fsrm: kernels that see them copy by "rep movsb", which is emulated byte by byte
-	qemu=(qemu-system-x86_64 -cpu max,-erms,-fsrm)
+	qemu=(qemu-system-x86_64 -cpu "max,-erms,-fsrm")
 	if [ "$vm_arch" = arm64 ]; then
 		# pauth-impdef: emulating the real signatures of pointers takes half of the time
 		qemu=(qemu-system-aarch64 -M virt -cpu 'max,pauth-impdef=on')
