@@ -289,6 +289,20 @@ static bool signal_doubled(const struct pipeline *p, const struct container *c,
 	       container_table_find(p->containers, s->sender_cgroup) == c;
 }
 
+/*
+ * The kernel counts a process's threads down before it tells of a thread's exit: of two that exit together both may be
+ * told as the last. The later record knows no less than the first, which may have come before the exit code was set.
+ */
+static bool exit_doubled(const struct pipeline *p, const struct ev_hdr *hdr)
+{
+	const struct process *x;
+
+	if (hdr->type != EV_process_exit)
+		return false;
+	x = process_find(p->processes, hdr->pid, hdr->start);
+	return x && x->exited;
+}
+
 static void judge_signal(struct pipeline *p, struct ev_hdr *hdr)
 {
 	struct ev_ipc_signal *s = (struct ev_ipc_signal *)hdr;
@@ -595,14 +609,14 @@ static void give_create(struct pipeline *p, struct record *r, struct ev_hdr *hdr
 static void dispatch(struct pipeline *p, struct container *c, struct ev_hdr *hdr)
 {
 	struct record r = record_of(p, c, hdr);
-	bool exits = hdr->type == EV_process_exit;
+	bool exits = hdr->type == EV_process_exit, doubled = exit_doubled(p, hdr);
 
 	no_setup(c, hdr);
 	if (signal_doubled(p, c, hdr))
 		return;
 	judge_actor(p, c, hdr);
 	r.process = process_table_record(p->processes, hdr);
-	if (p->learning)
+	if (p->learning || doubled)
 		return;
 	if (r.desc->sub == EVS_process) {
 		follow_session(c, hdr, process_find(p->processes, hdr->pid, hdr->start));

@@ -110,6 +110,19 @@ def escape_recorded(setup):
     return container.account(), run_phase(recording.events()), victim.pid
 
 
+def ends(setup):
+    """Processes whose threads end at the same moment: each ends once, with its own code."""
+    count = 10000
+    container = CONTAINERS["runc"](setup, ["/bin/trigger", "crowd", "ends", str(count)])
+    with Recording(setup, ["-c", container.name, "-e", "process.exit"]) as recording, container:
+        check(container.wait() == 0, container.errors())
+        check(recording.stop() == 0, recording.said())
+    exits = [e for e in run_phase(recording.events()) if e["event"] == "process.exit" and e["process.vpid"] != 1]
+    codes = collections.Counter(e["process.exit.code"] for e in exits)
+    check(codes == collections.Counter(i % 100 for i in range(count)), "of %d processes %d ends, codes %r" %
+          (count, len(exits), codes))
+
+
 def error_of(word):
     """The error that an attempt's own word means; None: it was done."""
     return None if word == "done" else word
@@ -282,7 +295,8 @@ def binfmt(setup):
           e["process.command_args"] == ["/bin/sh", path, "word"], "%r" % e)
 
 
-CASES = {"files": files, "fork_bomb": fork_bomb, "pids": pids_again, "escapes": escapes, "host_disk": host_disk,
+CASES = {"files": files, "fork_bomb": fork_bomb, "pids": pids_again, "ends": ends,
+         "escapes": escapes, "host_disk": host_disk,
          "release_agent": release_agent, "binfmt": binfmt}
 
 

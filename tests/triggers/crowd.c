@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,6 +82,30 @@ static void pids(long count)
 	printf("{\"trigger\":\"pids\"}\n");
 }
 
+static void *thread_nothing(void *arg)
+{
+	return arg;
+}
+
+/* Processes whose two threads end at the same moment. */
+static void ends(long count)
+{
+	for (long i = 0; i < count; i++) {
+		pthread_t thread;
+		pid_t pid = must(fork());
+
+		if (!pid) {
+			must(-pthread_create(&thread, NULL, thread_nothing, NULL));
+			if (i % 2)
+				pthread_join(thread, NULL);
+			_exit((int)(i % 100));
+		}
+		if (WEXITSTATUS(wait_for(pid)) != i % 100)
+			die("a child did not end as it should");
+	}
+	printf("{\"trigger\":\"ends\"}\n");
+}
+
 int crowd(int argc, char **argv)
 {
 	long count = argc > 3 ? atol(argv[3]) : 0;
@@ -89,9 +114,11 @@ int crowd(int argc, char **argv)
 		files(count);
 	else if (argc > 3 && !strcmp(argv[2], "pids"))
 		pids(count);
+	else if (argc > 3 && !strcmp(argv[2], "ends"))
+		ends(count);
 	else if (argc > 2 && !strcmp(argv[2], "bomb"))
 		bomb();
 	else
-		die("crowd files N, pids N, bomb");
+		die("crowd files N, pids N, ends N, bomb");
 	return 0;
 }

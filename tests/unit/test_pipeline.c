@@ -235,6 +235,31 @@ static void test_outside(void **state)
 	assert_non_null(process_find(h->p.processes, 3000002, 3000002));
 }
 
+static void ended(struct host *h, __u32 number, __u8 code)
+{
+	union any_record u;
+
+	begin_record(&u, EV_process_exit);
+	((struct ev_process_exit *)&u)->code = code;
+	feed(h, &u, 10, number, 5);
+}
+
+/* Of two threads that end together both may be told as the last of their process: it ends once. */
+static void test_ends_once(void **state)
+{
+	struct host *h = *state;
+
+	name_it(h, "web");
+	cgroup_made(h, 10, "/docker/" A);
+	ended(h, 4000001, 0);
+	ended(h, 4000002, 2);
+	ended(h, 4000001, 3);
+	assert_int_equal(h->taker.nr, 3);
+	assert_int_equal(h->taker.got[1].pid, 4000001);
+	assert_int_equal(h->taker.got[2].pid, 4000002);
+	assert_int_equal(process_find(h->p.processes, 4000001, 4000001)->exit_code, 3);
+}
+
 static void test_known_at_once(void **state)
 {
 	struct host *h = *state;
@@ -385,6 +410,7 @@ int main(void)
 		T(test_known_at_once), T(test_known_later),    T(test_another_one_later),
 		T(test_never_known),   T(test_no_room),	       T(test_gone),
 		T(test_lost_ends),     T(test_many_undecided), T(test_outside),
+		T(test_ends_once),
 	};
 #undef T
 
