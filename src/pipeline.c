@@ -30,7 +30,8 @@ int pipeline_init(struct pipeline *p)
 	p->scratch = aligned_alloc(64, (EV_MAX_LEN + 2 * PATH_MAX + 63) & ~63);
 	p->files = file_names_new(FILES_MAX);
 	p->processes = process_table_new(PROCESSES_MAX);
-	return p->scratch && p->files && p->processes ? 0 : -ENOMEM;
+	p->lookup = path_lookup_new();
+	return p->scratch && p->files && p->processes && p->lookup ? 0 : -ENOMEM;
 }
 
 /* It is the caller's to free. */
@@ -50,6 +51,7 @@ void pipeline_exit(struct pipeline *p)
 		free(backlog_take(p, p->backlogs));
 	file_names_free(p->files);
 	process_table_free(p->processes);
+	path_lookup_free(p->lookup);
 	free(p->scratch);
 }
 
@@ -203,16 +205,21 @@ static void remember_file(struct pipeline *p, const struct ev_hdr *hdr, struct e
 }
 
 /* Below the root of the process that called, or, when it is gone already, of the container's first. */
-static ssize_t lookup(const struct record *r, const char *path, size_t len, bool follow, char *out)
+static ssize_t lookup(struct pipeline *p, const struct record *r, const char *path, size_t len,
+		      bool follow, char *out)
 {
-	ssize_t n = path_lookup(r->hdr->pid, path, len, follow, out);
+	const struct container *c = r->container;
+	struct path_owner caller = {r->hdr->pid, r->hdr->start, r->hdr->time};
+	struct path_owner init = {c->init_pid, c->init_start, r->hdr->time};
+	ssize_t n = path_lookup(p->lookup, &caller, path, len, follow, out);
 
-	if (n < 0 && r->container->init_pid && r->container->init_pid != r->hdr->pid)
-		n = path_lookup(r->container->init_pid, path, len, follow, out);
+	if (n < 0 && init.pid && init.pid != caller.pid)
+		n = path_lookup(p->lookup, &init, path, len, follow, out);
 	return n;
 }
 
-static void resolve_path(struct record *r, struct ev_hdr *hdr, struct ev_ref *ref, __u32 *flags)
+static void resolve_path(struct pipeline *p, struct record *r, struct ev_hdr *hdr,
+			 struct ev_ref *ref, __u32 *flags)
 {
 	char out[PATH_MAX];
 	const char *path;
@@ -225,7 +232,7 @@ static void resolve_path(struct record *r, struct ev_hdr *hdr, struct ev_ref *re
 	path = record_bytes(hdr, *ref, &len);
 	if (!path)
 		return;
-	n = lookup(r, path, len, *flags & PATH_FOLLOW, out);
+	n = lookup(p, r, path, len, *flags & PATH_FOLLOW, out);
 	if (n < 0)
 		return;
 	*flags |= PATH_LOOKUP;
@@ -243,7 +250,7 @@ static bool failed(const struct event_desc *d, const struct ev_hdr *hdr)
 }
 
 /* Every path of the record that came from a call's argument. */
-static void resolve_paths(struct record *r, struct ev_hdr *hdr)
+static void resolve_paths(struct pipeline *p, struct record *r, struct ev_hdr *hdr)
 {
 	const struct event_desc *d = r->desc;
 
@@ -262,7 +269,7 @@ static void resolve_paths(struct record *r, struct ev_hdr *hdr)
 			for (unsigned int k = 0;
 			     !strcmp(f->member, pairs[j].path) && k < d->nr_fields; k++)
 				if (!strcmp(d->fields[k].member, pairs[j].flags))
-					resolve_path(r, hdr, (void *)((char *)hdr + f->offset),
+					resolve_path(p, r, hdr, (void *)((char *)hdr + f->offset),
 						     (void *)((char *)hdr + d->fields[k].offset));
 	}
 }
@@ -343,7 +350,7 @@ static struct ev_hdr *enrich(struct pipeline *p, struct record *r)
 	}
 	}
 	if (event_descs[hdr->type].sub == EVS_file && !failed(r->desc, hdr))
-		resolve_paths(r, hdr);
+		resolve_paths(p, r, hdr);
 	return hdr;
 }
 

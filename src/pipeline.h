@@ -32,8 +32,7 @@ struct pipeline {
 	struct container_table *containers;
 	struct process_table *processes;
 	struct file_names *files; /* identity of an open file -> path, for the I/O counters */
-	struct path_lookup
-		*lookup; /* NULL: symbolic links in path arguments are left as they are */
+	struct path_lookup *lookup;
 	const struct filter *filter;
 	struct sink *sinks;
 	__s64 boot_to_wall;
