@@ -452,7 +452,7 @@ static __always_inline void open_succeeded(struct file *f, int fd, __u32 flags, 
 /* Without a file: it failed, or another thread has closed it already. */
 static __always_inline void open_without_file(const struct sys_call *c, long ret, __u32 flags)
 {
-	struct scratch *s = open_begin(EV_file_open, sizeof(struct ev_file_open), 0);
+	struct scratch *s = call_begin(EV_file_open, sizeof(struct ev_file_open));
 	struct ev_file_open *e;
 
 	if (!s)
