@@ -34,7 +34,7 @@ HARDEN   := -fPIE -fstack-protector-strong -fstack-clash-protection -D_FORTIFY_S
 HARDEN   += $(if $(filter x86,$(ARCH)),-fcf-protection,-mbranch-protection=standard)
 CFLAGS   ?= -O2 -g
 ALL_CFLAGS := -std=gnu11 $(CFLAGS) $(WARN) $(WERROR) -D_GNU_SOURCE -DEBPFMON_VERSION='"$(VERSION)"' $(INCLUDES)
-LDLIBS   := $(LIBBPF_LIBS) -lelf -lz -lcjson -lm $(SECCOMP_LIBS)
+LDLIBS   := -pthread $(LIBBPF_LIBS) -lelf -lz -lcjson -lm $(SECCOMP_LIBS)
 ifdef SANITIZE
 ALL_CFLAGS += -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 ALL_LDFLAGS := $(LDFLAGS) -fsanitize=address,undefined

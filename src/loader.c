@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
 #include <malloc.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -22,6 +23,8 @@
 #define TRACEPOINT(subsystem, program, doc)
 #define SYSCALLS(subsystem, program, calls, doc)
 #include "hooks.def"
+
+const void *maps_elf(size_t *len);
 
 enum hook_kind { HOOK_TRACEPOINT, HOOK_REFINEMENT, HOOK_SYSCALLS, HOOK_OUTSIDE, HOOK_ITERATOR };
 
@@ -104,7 +107,13 @@ static const char *const copy_suffixes[] = {"_second", "_third", "_last"};
 struct loader {
 	struct loader_options options;
 	struct btf *btf; /* the kernel's; NULL: cannot be read */
-	struct bpf_object *objects[NR_OBJECTS];
+	struct bpf_object *maps; /* those that several objects have: bpf/maps.bpf.c */
+	struct bpf_object
+		*objects[NR_OBJECTS]; /* NULL: no program of it is wanted, or it cannot be loaded */
+	int errors[NR_OBJECTS]; /* of load_object() */
+	pthread_mutex_t
+		lock; /* while objects are loaded: all of this but what the kernel is busy with */
+	unsigned int next_object; /* that nobody has begun to load */
 	struct bpf_link *links[NR_HOOKS];
 	struct bpf_link *copies[NR_HOOKS][NR_COPIES];
 	bool no_copies[NR_HOOKS]; /* the kernel refuses one of them */
@@ -115,13 +124,14 @@ struct loader {
 	struct ev_state *state; /* the map of that name */
 	char sections[NR_HOOKS][64];
 	char (*logs)[VERIFIER_LOG_BYTES]; /* one for each hook; NULL unless ask_verifier */
+	bool no_logs; /* one of them was too small */
 };
 
 /* ---- what libbpf says ---- */
 
 /* The program that libbpf last said it could not load: it tells only by way of its log. */
-static char failed_program[64];
-static char failed_why[128];
+static _Thread_local char failed_program[64];
+static _Thread_local char failed_why[128];
 
 static int on_log(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
@@ -330,7 +340,7 @@ static char *verifier_log(const struct loader *l, const char *program)
 {
 	const struct coverage *c = coverage_of((struct loader *)l, program);
 
-	return l->logs && c ? l->logs[c - l->coverage] : NULL;
+	return l->logs && !l->no_logs && c ? l->logs[c - l->coverage] : NULL;
 }
 
 /* Its objection is the last line before its sums. */
@@ -375,34 +385,29 @@ static int allocate_as_needed(const struct loader *l, struct bpf_map *map)
 	return bpf_map__set_map_flags(map, bpf_map__map_flags(map) | BPF_F_NO_PREALLOC);
 }
 
-/* Every map is made once: by the first object that has it. */
-static int share_maps(struct loader *l, struct bpf_object *obj)
+/* Every map is made once: those of several objects by maps.bpf.c. */
+static int prepare_maps(const struct loader *l, struct bpf_object *obj)
 {
 	struct bpf_map *map;
+	int err = 0;
 
 	bpf_object__for_each_map(map, obj)
 	{
-		int fd = bpf_map__name(map)[0] == '.' ? -ENOENT : loader_map(l, bpf_map__name(map));
+		const char *name = bpf_map__name(map);
+		int shared = l->maps ? bpf_object__find_map_fd_by_name(l->maps, name) : -ENOENT;
 
-		if (bpf_map__type(map) == BPF_MAP_TYPE_TASK_STORAGE &&
-		    !l->options.config.preempted) {
+		if (bpf_map__type(map) == BPF_MAP_TYPE_TASK_STORAGE && !l->options.config.preempted)
 			bpf_map__set_autocreate(map, false); /* not there before 5.11 */
-		} else if (fd >= 0) {
-			int err = bpf_map__reuse_fd(map, fd);
-
-			if (err)
-				return err;
-		} else if (!strcmp(bpf_map__name(map), "ring")) {
+		else if (name[0] != '.' && shared >= 0)
+			err = bpf_map__reuse_fd(map, shared);
+		else if (!strcmp(name, "ring"))
 			bpf_map__set_max_entries(map, l->options.ring_bytes);
-		} else if (!strcmp(bpf_map__name(map), "syscall_inflight") &&
-			   !l->options.trace_enter) {
+		else if (!strcmp(name, "syscall_inflight") && !l->options.trace_enter)
 			bpf_map__set_max_entries(map, 1);
-		} else {
-			int err = allocate_as_needed(l, map);
-
-			if (err)
-				return err;
-		}
+		else
+			err = allocate_as_needed(l, map);
+		if (err)
+			return err;
 	}
 	return 0;
 }
@@ -574,7 +579,7 @@ static int prepare(struct loader *l, struct bpf_object *obj)
 		}
 	}
 	err = configure(l, obj);
-	return err ? err : share_maps(l, obj);
+	return err ? err : prepare_maps(l, obj);
 }
 
 static void name_sections(struct loader *l, const struct bpf_object *obj)
@@ -606,36 +611,79 @@ static void forget_bytes(size_t i)
 		madvise((void *)begin, end - begin, MADV_DONTNEED);
 }
 
+/* Is any of its programs wanted? */
+static int open_object(struct loader *l, size_t i)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = object_rows[i].name);
+	const void *elf;
+	size_t len;
+
+	elf = object_rows[i].elf(&len);
+	l->objects[i] = bpf_object__open_mem(elf, len, &opts);
+	if (!l->objects[i])
+		return -errno;
+	name_sections(l, l->objects[i]);
+	if (!object_programs(l, object_rows[i].name, 0)) {
+		bpf_object__close(l->objects[i]);
+		l->objects[i] = NULL;
+	}
+	return 0;
+}
+
+static bool map_wanted(const struct loader *l, const char *name)
+{
+	for (size_t i = 0; i < NR_OBJECTS; i++)
+		if (l->objects[i] && bpf_object__find_map_by_name(l->objects[i], name))
+			return name[0] != '.'; /* sections of an object */
+	return false;
+}
+
+static int make_maps(struct loader *l)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = "maps");
+	struct bpf_object *maps;
+	struct bpf_map *map;
+	const void *elf;
+	size_t len;
+	int err;
+
+	elf = maps_elf(&len);
+	maps = bpf_object__open_mem(elf, len, &opts);
+	if (!maps)
+		return -errno;
+	bpf_object__for_each_map(map, maps)
+		bpf_map__set_autocreate(map, map_wanted(l, bpf_map__name(map)));
+	err = prepare_maps(l, maps);
+	if (!err)
+		err = bpf_object__load(maps);
+	l->maps = maps;
+	return err;
+}
+
 /*
- * Loads one object, if any of its programs is wanted. A program that the kernel refuses is noted and left
- * out, and the object is tried again without it.
+ * Loads one object. A program that the kernel refuses is noted and left out, and the object is
+ * tried again without it.
  */
 static int load_object(struct loader *l, size_t i)
 {
-	int err;
+	int err = 0;
 
 	for (size_t tries = 0; tries < NR_HOOKS; tries++) {
-		LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = object_rows[i].name);
 		char why[sizeof(((struct coverage *)0)->reason)];
 		const char *objection;
 		size_t hook, copy;
-		const void *elf;
-		size_t len;
 
-		elf = object_rows[i].elf(&len);
-		l->objects[i] = bpf_object__open_mem(elf, len, &opts);
-		if (!l->objects[i])
-			return -errno;
-		name_sections(l, l->objects[i]);
-		if (!object_programs(l, object_rows[i].name, 0)) {
-			bpf_object__close(l->objects[i]);
-			l->objects[i] = NULL;
-			return 0;
-		}
+		if (tries)
+			err = open_object(l, i);
+		if (err || !l->objects[i])
+			return err;
 		err = prepare(l, l->objects[i]);
 		failed_program[0] = failed_why[0] = 0;
-		if (!err)
+		if (!err) {
+			pthread_mutex_unlock(&l->lock);
 			err = bpf_object__load(l->objects[i]);
+			pthread_mutex_lock(&l->lock);
+		}
 		if (!err) {
 			note_verified(l, l->objects[i]);
 			return 0;
@@ -643,8 +691,7 @@ static int load_object(struct loader *l, size_t i)
 		bpf_object__close(l->objects[i]);
 		l->objects[i] = NULL;
 		if (l->logs && err == -ENOSPC) { /* a log that was too small: do without */
-			free(l->logs);
-			l->logs = NULL;
+			l->no_logs = true;
 			continue;
 		}
 		if (copy_named(failed_program, &hook, &copy)) { /* the first goes on alone */
@@ -663,6 +710,43 @@ static int load_object(struct loader *l, size_t i)
 	return err;
 }
 
+/* Loads one object after another that nobody has begun yet. */
+static void *load_some(void *loader)
+{
+	struct loader *l = loader;
+
+	pthread_mutex_lock(&l->lock);
+	while (l->next_object < NR_OBJECTS) {
+		unsigned int i = l->next_object++;
+
+		if (l->objects[i])
+			l->errors[i] = load_object(l, i);
+	}
+	pthread_mutex_unlock(&l->lock);
+	return NULL;
+}
+
+/*
+ * Most of a start is the verifier, which goes through one program on each CPU that asks it to. Each takes
+ * some 15 MiB meanwhile, for the kernel's BTF.
+ */
+#define LOADERS 4
+
+static void load_all(struct loader *l)
+{
+	pthread_t threads[LOADERS - 1];
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	unsigned int nr = 0;
+
+	mallopt(M_ARENA_MAX, 1); /* one that malloc_trim() takes all of */
+	while (nr < LOADERS - 1 && nr + 1 < cpus &&
+	       !pthread_create(&threads[nr], NULL, load_some, l))
+		nr++;
+	load_some(l);
+	while (nr > 0)
+		pthread_join(threads[--nr], NULL);
+}
+
 static struct bpf_program *find_program(const struct loader *l, const char *name)
 {
 	for (size_t i = 0; i < NR_OBJECTS; i++) {
@@ -678,13 +762,12 @@ static struct bpf_program *find_program(const struct loader *l, const char *name
 
 int loader_map(const struct loader *l, const char *name)
 {
-	for (size_t i = 0; i < NR_OBJECTS; i++) {
-		int fd = l->objects[i] ? bpf_object__find_map_fd_by_name(l->objects[i], name) : -1;
+	int fd = bpf_object__find_map_fd_by_name(l->maps, name);
 
-		if (fd >= 0)
-			return fd;
-	}
-	return -ENOENT;
+	for (size_t i = 0; fd < 0 && i < NR_OBJECTS; i++)
+		if (l->objects[i])
+			fd = bpf_object__find_map_fd_by_name(l->objects[i], name);
+	return fd < 0 ? -ENOENT : fd;
 }
 
 static void name_hooks(struct loader *l)
@@ -733,6 +816,7 @@ int loader_open(struct loader **out, const struct loader_options *o)
 		return -ENOMEM;
 	l->options = *o;
 	l->policy = sched_getscheduler(0);
+	pthread_mutex_init(&l->lock, NULL);
 	if (o->ask_verifier)
 		l->logs = calloc(NR_HOOKS, sizeof(*l->logs));
 	libbpf_set_print(on_log);
@@ -754,8 +838,17 @@ int loader_open(struct loader **out, const struct loader_options *o)
 	}
 	name_hooks(l);
 	leave_out_lacking(l);
+	for (size_t i = 0; i < NR_OBJECTS; i++)
+		l->errors[i] = open_object(l, i);
+	err = make_maps(l);
+	if (err) {
+		log_error("cannot make the maps of the BPF programs: %s", refusal(err));
+		loader_close(l);
+		return err;
+	}
+	load_all(l);
 	for (size_t i = 0; i < NR_OBJECTS; i++) {
-		err = load_object(l, i);
+		err = l->errors[i];
 		loaded += !err;
 		if (err)
 			object_programs(l, object_rows[i].name, err);
@@ -1085,10 +1178,12 @@ void loader_close(struct loader *l)
 		munmap(l->state, sizeof(*l->state));
 	for (size_t i = 0; i < NR_OBJECTS; i++)
 		bpf_object__close(l->objects[i]);
+	bpf_object__close(l->maps);
 	for (size_t i = 0; i < NR_SYSCALL_SECTIONS; i++)
 		if (l->handlers[i] > 0)
 			libbpf_unregister_prog_handler(l->handlers[i]);
 	btf__free(l->btf);
+	pthread_mutex_destroy(&l->lock);
 	free(l->logs);
 	free(l);
 }

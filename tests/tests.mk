@@ -57,7 +57,7 @@ $(REFUSE) $(HEAP):
 CORE := $(BUILD)/tests/core/core-amd64 $(BUILD)/tests/core/core-arm64
 CORE_OBJECTS := $(BUILD)/tests/core/core.o $(BUILD)/src/loader.o $(LIBRARY)
 
-$(BUILD)/tests/core/core.o: tests/core/core.c
+$(BUILD)/tests/core/core.o: tests/core/core.c $(wildcard include/*.h include/events/* src/*.h)
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<

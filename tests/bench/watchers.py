@@ -81,6 +81,7 @@ class Watcher:
         watching = host.cpu_seconds(pid)
         cost = {"kernel_bytes": sum(host.kernel_bytes(pid)), "resident_bytes": host.resident_bytes(pid)}
         begin = time.monotonic()
+        again = begin + 5
         if sig:
             self.process.send_signal(sig)
         if self.process.stdin:
@@ -91,8 +92,11 @@ class Watcher:
             ended, status, usage = os.wait4(pid, os.WNOHANG)
             if ended:
                 used = usage
-            else:
-                time.sleep(0.005)
+                continue
+            time.sleep(0.005)
+            if self.peer and time.monotonic() > again:  # bpftrace may miss it
+                self.process.send_signal(sig)
+                again += 5
         self.process.returncode = os.waitstatus_to_exitcode(status)
         total = used.ru_utime + used.ru_stime
         cost.update({"stop_s": time.monotonic() - begin, "rss_bytes": peak, "cpu_start_s": self.cpu_start,
