@@ -74,11 +74,8 @@ def have(program):
 
 
 def cpu_seconds(pid):
-    """What a running process used, to the nanosecond: the scheduler's account of every thread."""
-    total = 0
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        total += int((task / "schedstat").read_text().split()[0])
-    return total / 1e9
+    """What a running process used, to the nanosecond, with its threads that have ended: clock_getcpuclockid(3)."""
+    return time.clock_gettime(~pid << 3 | 2)  # CPUCLOCK_SCHED of the kernel
 
 
 def status_bytes(pid, key):
