@@ -601,25 +601,30 @@ static void name_sections(struct loader *l, const struct bpf_object *obj)
  * The bytes of an object are pages of the executable, which would stay resident for good. Whoever reads
  * them again gets them from the file.
  */
-static void forget_bytes(size_t i)
+static void forget_bytes(const void *(*elf)(size_t *len))
 {
 	size_t len, page = (size_t)sysconf(_SC_PAGESIZE);
-	uintptr_t at = (uintptr_t)object_rows[i].elf(&len);
+	uintptr_t at = (uintptr_t)elf(&len);
 	uintptr_t begin = (at + page - 1) & ~(page - 1), end = (at + len) & ~(page - 1);
 
 	if (begin < end)
 		madvise((void *)begin, end - begin, MADV_DONTNEED);
 }
 
-/* Is any of its programs wanted? */
+/* NULL, and errno. */
+static struct bpf_object *open_elf(const char *name, const void *(*elf)(size_t *len))
+{
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = name);
+	size_t len;
+	const void *bytes = elf(&len);
+
+	return bpf_object__open_mem(bytes, len, &opts);
+}
+
+/* Stays closed if none of its programs is wanted. */
 static int open_object(struct loader *l, size_t i)
 {
-	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = object_rows[i].name);
-	const void *elf;
-	size_t len;
-
-	elf = object_rows[i].elf(&len);
-	l->objects[i] = bpf_object__open_mem(elf, len, &opts);
+	l->objects[i] = open_elf(object_rows[i].name, object_rows[i].elf);
 	if (!l->objects[i])
 		return -errno;
 	name_sections(l, l->objects[i]);
@@ -640,15 +645,10 @@ static bool map_wanted(const struct loader *l, const char *name)
 
 static int make_maps(struct loader *l)
 {
-	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = "maps");
-	struct bpf_object *maps;
+	struct bpf_object *maps = open_elf("maps", maps_elf);
 	struct bpf_map *map;
-	const void *elf;
-	size_t len;
 	int err;
 
-	elf = maps_elf(&len);
-	maps = bpf_object__open_mem(elf, len, &opts);
 	if (!maps)
 		return -errno;
 	bpf_object__for_each_map(map, maps)
@@ -864,8 +864,9 @@ int loader_open(struct loader **out, const struct loader_options *o)
 	btf__free(l->btf);
 	l->btf = NULL;
 	malloc_trim(0);
+	forget_bytes(maps_elf);
 	for (size_t i = 0; i < NR_OBJECTS; i++)
-		forget_bytes(i);
+		forget_bytes(object_rows[i].elf);
 	*out = l;
 	return loaded ? 0 : -ENOTSUP;
 }

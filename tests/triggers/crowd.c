@@ -82,11 +82,6 @@ static void pids(long count)
 	printf("{\"trigger\":\"pids\"}\n");
 }
 
-static void *thread_nothing(void *arg)
-{
-	return arg;
-}
-
 /* Processes whose two threads end at the same moment. */
 static void ends(long count)
 {

@@ -258,6 +258,11 @@ int wait_for(pid_t pid)
 	return status;
 }
 
+void *thread_nothing(void *arg)
+{
+	return arg;
+}
+
 void wait_state(pid_t pid, char state)
 {
 	char path[32], text[128], *at;

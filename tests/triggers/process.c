@@ -61,11 +61,6 @@ static int return_44(void *arg)
 	return 44;
 }
 
-static void *thread_nothing(void *arg)
-{
-	return arg;
-}
-
 static void run_fork(int argc, char **argv)
 {
 	struct clone_args args = {.exit_signal = SIGCHLD};

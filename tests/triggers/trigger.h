@@ -65,6 +65,7 @@ char *below_base(const char *name); /* one of a few static buffers */
 const char *self_path(void); /* this program's file */
 pid_t spawn(void (*fn)(void *arg), void *arg); /* fork, run, _exit(0) */
 int wait_for(pid_t pid); /* status as of waitpid */
+void *thread_nothing(void *arg); /* of a thread that ends at once */
 void wait_state(pid_t pid,
 		char state); /* until proc(5) says that of it: 'S' is asleep in a call, 'Z' ended */
 bool kernel_at_least(int major, int minor);
