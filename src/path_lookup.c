@@ -177,7 +177,7 @@ static ssize_t resolve_once(struct path_lookup *l, const struct path_owner *by, 
 			    size_t len, bool directory, char *out)
 {
 	struct found *f =
-		&l->found[(hash_bytes(l->seed, path, len) + 2 * by->pid + directory) % KEPT];
+		&l->found[(hash_bytes(l->seed, path, len) + 2 * (__u64)by->pid + directory) % KEPT];
 	ssize_t n;
 	__u64 at;
 

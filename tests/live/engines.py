@@ -37,10 +37,8 @@ class Podman(Container):
         return ["podman", "--cgroup-manager", "cgroupfs", *args]
 
     def start(self):
-        tar = subprocess.Popen(["tar", "-C", self.setup.rootfs, "-c", "."], stdout=subprocess.PIPE)
-        subprocess.run(self.command("import", "-q", "-", self.image), stdin=tar.stdout, check=True,
-                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        check(tar.wait() == 0, "tar failed")
+        with open(self.setup.archive, "rb") as archive:	# its name may be closed to the user who reads it
+            say(self.command("import", "-q", "-", self.image), stdin=archive)
         self.popen(self.command("run", "--rm", "-i", "--name", self.name, "--network", "none", "--label", "app=live",
                                 "--security-opt", "seccomp=unconfined", "--tmpfs", "/work", "-w", "/work", *self.more,
                                 self.image, *self.argv))
@@ -170,7 +168,7 @@ until $docker version > /dev/null 2>&1; do
 	fi
 	sleep 0.2
 done
-tar -C $1 -c . | $docker import - live:1 > /dev/null
+$docker import $1 live:1 > /dev/null
 $docker run --rm -i --network none --name inner live:1 /bin/sh -c 'echo up; read x; /bin/cat /etc/passwd > /tmp/$0; exit 3' $2
 code=$?
 kill $!
@@ -185,7 +183,7 @@ def docker_in_docker(setup):
     if not os.path.exists("/sys/fs/cgroup/cgroup.controllers"):
         raise Skip("cgroup v1: the daemon inside would need a hierarchy of each controller's")
     host, secret = setup.subdir(setup.name()), "secret-in-docker-in-docker"
-    outer = RuncContainer(setup, ["/bin/sh", "-c", IN_DOCKER, setup.dir, setup.rootfs, secret], rootfs=host,
+    outer = RuncContainer(setup, ["/bin/sh", "-c", IN_DOCKER, setup.dir, setup.archive, secret], rootfs=host,
                           readonly=False, more_namespaces=["cgroup"], mounts=[
         {"destination": "/sys", "type": "sysfs", "source": "sysfs"},
         {"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup", "options": ["rw"]},

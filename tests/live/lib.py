@@ -68,9 +68,9 @@ def make_executable(path, text):
     os.chmod(path, 0o755)
 
 
-def say(command):
+def say(command, stdin=None):
     """Runs a command that must succeed and returns what it says on stdout."""
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    done = subprocess.run(command, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                           timeout=RUN_TIMEOUT)
     check(done.returncode == 0, "%s: exit code %d\n%s%s" %
           (" ".join(command), done.returncode, done.stdout, done.stderr))
@@ -87,6 +87,9 @@ class Setup:
         self.ebpfmon = os.path.abspath(ebpfmon)
         self.trigger = trigger or build_trigger(self.dir)
         self.rootfs = make_rootfs(os.path.join(self.dir, "rootfs"), self.trigger)
+        # for engines that import images; of now, as containers make mount points in the tree later
+        self.archive = self.rootfs + ".tar"
+        say(["tar", "-C", self.rootfs, "-cf", self.archive, "."])
         self.serial = itertools.count(1)
         os.makedirs(os.path.join(v2_root(), "ebpfmon-live"), exist_ok=True)
         self.docker = None
@@ -507,7 +510,7 @@ class Docker:
         self.process = None
         try:
             self.start()
-            self.import_rootfs(setup.rootfs)
+            self.import_image(setup.archive)
         except Failure as e:
             self.close()
             raise Skip("dockerd does not run here: %s\n%s" %
@@ -533,13 +536,11 @@ class Docker:
         return subprocess.run(self.command("version"), stdout=subprocess.DEVNULL,
                               stderr=subprocess.DEVNULL, check=False).returncode == 0
 
-    def import_rootfs(self, rootfs):
+    def import_image(self, archive):
         """The image, of our own tree: there is no registry."""
-        tar = subprocess.Popen(["tar", "-C", rootfs, "-c", "."], stdout=subprocess.PIPE)
-        done = subprocess.run(self.command("import", "-", "ebpfmon-live:1"), stdin=tar.stdout,
+        done = subprocess.run(self.command("import", archive, "ebpfmon-live:1"),
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-        tar.stdout.close()
-        check(tar.wait() == 0 and done.returncode == 0, "docker import: " + done.stdout)
+        check(done.returncode == 0, "docker import: " + done.stdout)
 
     def stop(self):
         """Ends the daemon; it ends its containerd."""
