@@ -193,7 +193,7 @@ struct seen {
 	/* for headers */
 	__u64 started; /* the whole start time */
 	__u32 vpid;
-	__u32 pad;
+	__u32 leader; /* its entry of leader_calls, + 1; 0: not looked for yet */
 };
 
 #define SEEN_BITS 4
@@ -217,6 +217,7 @@ __inline_always void seen_look(struct seen *s, struct task_struct *t)
 {
 	s->cgroup = current_cgroup_id();
 	s->watched = !!cgroup_watched(s->cgroup);
+	s->leader = 0;
 	if (!s->watched)
 		return;
 	s->tgid = bpf_get_current_pid_tgid() >> 32;

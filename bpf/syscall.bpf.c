@@ -15,8 +15,8 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-#define KEY_SETUP    (1u << 31)
-#define KEY_FILTERED (1u << 30)
+#define KEY_SETUP    EV_CALL_SETUP
+#define KEY_FILTERED EV_CALL_FILTERED
 
 struct call_key {
 	__u64 cgroup;
@@ -48,6 +48,32 @@ struct {
 	__type(key, __u32);
 	__type(value, struct ev_syscall_calls);
 } syscall_new SEC(".maps");
+
+/*
+ * The calls of first threads. A thread has the place of its tid, if that is free: no search, no hash, and an
+ * exit finds the place in struct seen. Only the thread itself writes there, from when it has put the place into
+ * leader_calls_owned until it calls itself ended; then user space takes the numbers, and gives the place free.
+ * (The lock of that map's bucket is also what orders one side's reads behind the other's writes.) What finds no
+ * place here is in syscall_calls, as are the calls of other threads.
+ */
+#define LEADERS	      1024 /* a power of two */
+#define LEADER_NONE   ~0u /* in struct seen: it has no place */
+#define LEADER_PROBES 4
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, LEADERS);
+	__type(key, __u32);
+	__type(value, struct ev_leader_calls);
+} leader_calls SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, LEADERS);
+	__type(key, __u32);
+	__type(value, __u32); /* enum ev_leader_state */
+} leader_calls_owned SEC(".maps");
 
 /*
  * Calls under way, when durations are wanted. Key: tid. The entry of a task stays until it ends: a
@@ -113,7 +139,91 @@ static __always_inline void call_rest(struct call_key *k, struct ev_syscall_call
 		call_add(old, v->total, v->denied);
 }
 
-static __always_inline void call_count(const struct seen *who, const struct outcome *o)
+static __always_inline __u32 leader_slot(__u32 tid)
+{
+	return tid & (LEADERS - 1);
+}
+
+static __always_inline bool leader_is(const struct ev_leader_calls *l, __u32 tid, __u64 start)
+{
+	return l->hdr.pid == tid && l->hdr.start == start && !l->ended;
+}
+
+/* The place of a first thread that makes a call, taken if it is free; LEADER_NONE, or the place + 1. */
+static __always_inline __u32 leader_find(const struct seen *who)
+{
+	__u32 tid = bpf_get_current_pid_tgid(), slot = leader_slot(tid), lives = LEADER_LIVES;
+	struct ev_leader_calls *l = bpf_map_lookup_elem(&leader_calls, &slot);
+
+	if (!l || tid != who->tgid)
+		return LEADER_NONE;
+	if (l->hdr.pid)
+		return leader_is(l, tid, who->started) && l->hdr.cgroup == who->cgroup
+			       ? slot + 1
+			       : LEADER_NONE;
+	if (bpf_map_update_elem(&leader_calls_owned, &slot, &lives, BPF_NOEXIST))
+		return LEADER_NONE;
+	seen_header(&l->hdr, who, EV_syscall_calls, sizeof(struct ev_syscall_calls),
+		    bpf_ktime_get_boot_ns());
+	__builtin_memcpy(l->setup_comm, l->hdr.comm, sizeof(l->setup_comm));
+	return slot + 1;
+}
+
+/* Counts a call of a first thread; false: it has no place, or not for this one. */
+static __always_inline bool leader_count(struct seen *who, __u32 nr, __s32 err)
+{
+	struct ev_leader_calls *l;
+	__u32 slot, at;
+
+	if (!who->leader)
+		who->leader = leader_find(who);
+	slot = who->leader - 1;
+	l = bpf_map_lookup_elem(&leader_calls, &slot);
+	if (!l)
+		return false;
+	at = (nr ^ (__u32)err << 3) * 2654435769u >> 26; /* 6 bits: EV_LEADER_CALLS */
+#pragma unroll
+	for (__u32 i = 0; i < LEADER_PROBES; i++) {
+		struct ev_call_count *c = &l->c[(at + i) & (EV_LEADER_CALLS - 1)];
+
+		if (c->count && (c->nr != nr || c->err != err))
+			continue;
+		if (!c->count) {
+			c->nr = nr;
+			c->err = err;
+			c->time = bpf_ktime_get_boot_ns();
+		}
+		c->count++;
+		return true;
+	}
+	return false;
+}
+
+/* A first thread has executed a program: its numbers go by that name. */
+static __always_inline void leader_executed(struct task_struct *t)
+{
+	__u32 tid = bpf_get_current_pid_tgid(), slot = leader_slot(tid);
+	struct ev_leader_calls *l = bpf_map_lookup_elem(&leader_calls, &slot);
+
+	if (!cfg.leader_calls || !l || !leader_is(l, tid, task_start(t)))
+		return;
+	l->hdr.uid = BPF_CORE_READ(t, real_cred, uid.val);
+	l->hdr.gid = BPF_CORE_READ(t, real_cred, gid.val);
+	bpf_get_current_comm(l->hdr.comm, sizeof(l->hdr.comm));
+}
+
+static __always_inline void leader_ended(struct task_struct *t)
+{
+	__u32 tid = bpf_get_current_pid_tgid(), slot = leader_slot(tid), ended = LEADER_ENDED;
+	struct ev_leader_calls *l = bpf_map_lookup_elem(&leader_calls, &slot);
+
+	if (!cfg.leader_calls || !l || !leader_is(l, tid, task_start(t)))
+		return;
+	l->ended = 1;
+	bpf_map_update_elem(&leader_calls_owned, &slot, &ended, BPF_EXIST);
+}
+
+static __always_inline void call_count(struct seen *who, const struct outcome *o)
 {
 	struct ev_syscall_calls *v;
 	struct call_key k;
@@ -124,6 +234,8 @@ static __always_inline void call_count(const struct seen *who, const struct outc
 	k.start = who->start;
 	k.nr = o->sysnr | (who->setup ? KEY_SETUP : 0) | (o->filtered ? KEY_FILTERED : 0);
 	k.err = o->err;
+	if (cfg.leader_calls && leader_count(who, k.nr, k.err))
+		return;
 	v = bpf_map_lookup_elem(&syscall_calls, &k);
 	if (v) {
 		call_add(v, o->ns, o->denied);
@@ -450,10 +562,12 @@ TRACED("tp_btf/sched_process_exec", syscall_exec, struct task_struct *t)
 	if (nr == COMPAT_execve || nr == COMPAT_execveat)
 		what = FIRST_EXEC_COMPAT;
 	bpf_map_update_elem(&syscall_first, &tid, &what, BPF_ANY);
+	leader_executed(t);
 	return 0;
 }
 
-TRACED("tp_btf/sched_process_exit", syscall_task_exit, struct task_struct *t)
+/* exit(2) and exit_group(2), which never return. */
+static __always_inline void last_call(struct task_struct *t)
 {
 	__u32 abi, tid = bpf_get_current_pid_tgid();
 	struct outcome o = {};
@@ -464,7 +578,7 @@ TRACED("tp_btf/sched_process_exit", syscall_task_exit, struct task_struct *t)
 	int nr;
 
 	if (!current_watched())
-		return 0;
+		return;
 	bpf_map_delete_elem(&syscall_first, &tid);
 	if (cfg.time_syscalls)
 		bpf_map_delete_elem(&syscall_inflight, &tid);
@@ -479,7 +593,7 @@ TRACED("tp_btf/sched_process_exit", syscall_task_exit, struct task_struct *t)
 	if (cfg.join_checks)
 		bpf_map_delete_elem(&task_checks, &tid);
 	if (!exits)
-		return 0;
+		return;
 	o.filtered = task_filtered(t);
 	seen_look(&who, t);
 	if (cfg.count_syscalls)
@@ -489,6 +603,12 @@ TRACED("tp_btf/sched_process_exit", syscall_task_exit, struct task_struct *t)
 		o.now = bpf_ktime_get_boot_ns();
 		call_trace(&who, &c, &o);
 	}
+}
+
+TRACED("tp_btf/sched_process_exit", syscall_task_exit, struct task_struct *t)
+{
+	last_call(t);
+	leader_ended(t);
 	return 0;
 }
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -26,6 +27,8 @@ struct source {
 	struct ring_buffer *ring;
 	struct counter_map counters[2 * EV__MAX];
 	unsigned int nr_counters;
+	struct ev_leader_calls *leaders; /* a map's memory; NULL: they are not kept */
+	size_t leaders_size; /* bytes */
 	unsigned int taken; /* records, in this turn */
 	__u64 swept; /* pipeline.nr_records at the last sweep */
 	bool more; /* the turn ended before the ring was empty */
@@ -88,10 +91,30 @@ static void find_counters(struct source *s)
 	}
 }
 
+static int map_leaders(struct source *s)
+{
+	int fd = loader_map(s->loader, "leader_calls");
+	struct bpf_map_info info = {};
+	__u32 len = sizeof(info);
+	void *at;
+
+	if (fd < 0)
+		return 0;
+	if (bpf_obj_get_info_by_fd(fd, &info, &len))
+		return -errno;
+	s->leaders_size = (size_t)info.max_entries * sizeof(*s->leaders);
+	at = mmap(NULL, s->leaders_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (at == MAP_FAILED)
+		return -errno;
+	s->leaders = at;
+	return 0;
+}
+
 int source_open(struct source **out, const struct loader *l, struct pipeline *p)
 {
 	struct source *s = calloc(1, sizeof(*s));
 	__u32 largest = 0;
+	int err;
 
 	if (!s)
 		return -ENOMEM;
@@ -105,9 +128,12 @@ int source_open(struct source **out, const struct loader *l, struct pipeline *p)
 			largest = s->counters[i].value_size;
 	s->keys = malloc((size_t)BATCH * KEY_MAX);
 	s->values = malloc((size_t)BATCH * (largest + 1));
-	if (!s->ring || !s->keys || !s->values || s->nr_cpus < 0) {
+	err = map_leaders(s);
+	if (!err && (!s->ring || !s->keys || !s->values || s->nr_cpus < 0))
+		err = -ENOMEM;
+	if (err) {
 		source_close(s);
-		return -ENOMEM;
+		return err;
 	}
 	*out = s;
 	return 0;
@@ -118,6 +144,8 @@ void source_close(struct source *s)
 	if (!s)
 		return;
 	ring_buffer__free(s->ring);
+	if (s->leaders)
+		munmap(s->leaders, s->leaders_size);
 	free(s->keys);
 	free(s->values);
 	free(s);
@@ -177,9 +205,66 @@ static int take_counters(struct source *s, const struct counter_map *m, bool all
 	return err == -ENOENT ? 0 : err;
 }
 
+static void feed_leader(struct source *s, const struct ev_leader_calls *l)
+{
+	for (int i = 0; i < EV_LEADER_CALLS; i++) {
+		const struct ev_call_count *c = &l->c[i];
+		struct ev_syscall_calls e = {
+			.hdr = l->hdr,
+			.nr = c->nr & ~(EV_CALL_SETUP | EV_CALL_FILTERED),
+			.err = c->err,
+			.filtered = !!(c->nr & EV_CALL_FILTERED),
+			.count = c->count,
+		};
+
+		if (!c->count)
+			continue;
+		e.hdr.time = c->time;
+		e.hdr.flags = c->nr & EV_CALL_SETUP ? EV_F_SETUP : 0;
+		if (c->nr & EV_CALL_SETUP)
+			memcpy(e.hdr.comm, l->setup_comm, sizeof(e.hdr.comm));
+		pipeline_feed(s->pipeline, &e, sizeof(e));
+	}
+}
+
+/*
+ * The same of what first threads have done: bpf/syscall.bpf.c. Its memory is ours when they have ended, and when
+ * nobody is in their cgroup any more; an entry that is just being made has none yet.
+ */
+static int take_leaders(struct source *s, bool all)
+{
+	int fd = loader_map(s->loader, "leader_calls_owned"), err = 0;
+	const __u32 *slots = s->keys, *states = s->values;
+	__u32 cursor = 0;
+	void *in = NULL;
+
+	while (s->leaders && !err) {
+		__u32 n = BATCH;
+
+		loader_hold_cpu(s->loader);
+		err = bpf_map_lookup_batch(fd, in, &cursor, s->keys, s->values, &n, NULL);
+		if (err && err != -ENOENT)
+			n = 0;
+		in = &cursor;
+		for (__u32 i = 0; i < n; i++) {
+			struct ev_leader_calls *l = &s->leaders[slots[i]];
+			__u64 cgroup = __atomic_load_n(&l->hdr.cgroup, __ATOMIC_ACQUIRE);
+
+			if (!all && states[i] != LEADER_ENDED &&
+			    (!cgroup || !container_table_gone(s->pipeline->containers, cgroup)))
+				continue;
+			feed_leader(s, l);
+			memset(l, 0, sizeof(*l));
+			bpf_map_delete_elem(fd, &slots[i]);
+		}
+		loader_release_cpu(s->loader);
+	}
+	return err == -ENOENT ? 0 : err;
+}
+
 static int take_all_counters(struct source *s, bool all)
 {
-	int first = 0;
+	int first = take_leaders(s, all);
 
 	for (unsigned int i = 0; i < s->nr_counters; i++) {
 		int err = take_counters(s, &s->counters[i], all);

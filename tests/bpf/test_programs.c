@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -589,6 +590,128 @@ static void test_copies(void **state)
 	programs_close(&p);
 }
 
+/* ---- the calls of first threads ---- */
+
+static struct ev_leader_calls leader_calls(const struct programs *p)
+{
+	int fd = loader_map(p->loader, "leader_calls");
+	struct bpf_map_info info = {};
+	struct ev_leader_calls l;
+	__u32 len = sizeof(info), slot;
+
+	assert_int_equal(bpf_obj_get_info_by_fd(fd, &info, &len), 0);
+	slot = getpid() % info.max_entries;
+	assert_int_equal(bpf_map_lookup_elem(fd, &slot, &l), 0);
+	return l;
+}
+
+static void leader_calls_set(const struct programs *p, const struct ev_leader_calls *l)
+{
+	int fd = loader_map(p->loader, "leader_calls");
+	struct bpf_map_info info = {};
+	__u32 len = sizeof(info), slot;
+
+	assert_int_equal(bpf_obj_get_info_by_fd(fd, &info, &len), 0);
+	slot = getpid() % info.max_entries;
+	assert_int_equal(bpf_map_update_elem(fd, &slot, l, BPF_ANY), 0);
+	loader_mark(p->loader, p->cgroup, CG_DECIDED, 0, true); /* who is who is looked up anew */
+}
+
+static __u64 leader_count(const struct programs *p, int nr, int err)
+{
+	struct ev_leader_calls l = leader_calls(p);
+	__u64 sum = 0;
+
+	for (int i = 0; i < EV_LEADER_CALLS; i++)
+		if ((nr == ANY || l.c[i].nr == (__u32)nr) && (err == ANY || l.c[i].err == err))
+			sum += l.c[i].count;
+	return sum;
+}
+
+static void *in_thread(void *arg)
+{
+	times(arg, 5, __NR_getppid, 0);
+	return NULL;
+}
+
+static void test_first_threads(void **state)
+{
+	struct loader_options o = programs_options();
+	struct ev_leader_calls l;
+	struct programs p;
+	pthread_t thread;
+	__u32 slot, was;
+	__u64 rest;
+
+	(void)state;
+	o.config.time_syscalls = o.config.trace_syscalls = 0;
+	o.config.leader_calls = 1;
+	programs_open(&p, &o);
+	times(&p, 100, __NR_getppid, 17);
+	times(&p, 7, __NR_openat, -ENOENT);
+	times(&p, 2, __NR_openat, 3);
+	l = leader_calls(&p);
+	assert_int_equal(l.hdr.pid, getpid());
+	assert_int_equal(l.hdr.uid, getuid());
+	assert_int_equal(l.hdr.cgroup, p.cgroup);
+	assert_int_equal(leader_count(&p, __NR_getppid, 0), 100);
+	assert_int_equal(leader_count(&p, __NR_openat, ENOENT), 7);
+	assert_int_equal(leader_count(&p, ANY, ANY), 109);
+	assert_int_equal(programs_counted(&p, "syscall_calls", ANY, ANY).count, 0);
+
+	/* other threads' */
+	assert_int_equal(pthread_create(&thread, NULL, in_thread, &p), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(programs_counted(&p, "syscall_calls", __NR_getppid, 0).count, 5);
+	assert_int_equal(leader_count(&p, __NR_getppid, 0), 100);
+
+	/* more than there are places for; nothing is counted twice, and most have one */
+	for (int err = 1; err <= 2 * EV_LEADER_CALLS; err++)
+		times(&p, 3, __NR_dup, -err);
+	for (int err = 1; err <= 2 * EV_LEADER_CALLS; err++)
+		assert_int_equal(leader_count(&p, __NR_dup, err) +
+					 programs_counted(&p, "syscall_calls", __NR_dup, err).count,
+				 3);
+	assert_in_range(leader_count(&p, ANY, ANY), 109 + 3 * (EV_LEADER_CALLS / 2),
+			109 + 3 * EV_LEADER_CALLS);
+
+	/* its end is said once; who is the first thread after that (execve(2) by another) has no place */
+	RUN(&p, "syscall_task_exit", p.place->bss->place.task);
+	assert_int_equal(leader_calls(&p).ended, 1);
+	slot = 0;
+	assert_int_equal(
+		bpf_map_get_next_key(loader_map(p.loader, "leader_calls_owned"), NULL, &slot), 0);
+	assert_int_equal(
+		bpf_map_lookup_elem(loader_map(p.loader, "leader_calls_owned"), &slot, &was), 0);
+	assert_int_equal(was, LEADER_ENDED);
+	loader_mark(p.loader, p.cgroup, CG_DECIDED, 0, true);
+	times(&p, 4, __NR_getppid, 0);
+	assert_int_equal(leader_count(&p, __NR_getppid, 0), 100);
+	assert_int_equal(programs_counted(&p, "syscall_calls", __NR_getppid, 0).count, 9);
+
+	/* the place of another process, of another cgroup, and one that is being made free */
+	rest = programs_counted(&p, "syscall_calls", __NR_getppid, 0).count;
+	l = leader_calls(&p);
+	l.ended = 0;
+	l.hdr.start++;
+	leader_calls_set(&p, &l);
+	times(&p, 1, __NR_getppid, 0);
+	l.hdr.start--;
+	l.hdr.cgroup++;
+	leader_calls_set(&p, &l);
+	times(&p, 1, __NR_getppid, 0);
+	memset(&l, 0, sizeof(l));
+	leader_calls_set(&p, &l);
+	times(&p, 1, __NR_getppid, 0);
+	assert_int_equal(leader_count(&p, ANY, ANY), 0);
+	assert_int_equal(programs_counted(&p, "syscall_calls", __NR_getppid, 0).count, rest + 3);
+	programs_clear(&p, "leader_calls_owned");
+	leader_calls_set(&p, &l);
+	times(&p, 1, __NR_getppid, 0);
+	assert_int_equal(leader_count(&p, __NR_getppid, 0), 1);
+	programs_close(&p);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -609,6 +732,7 @@ int main(void)
 		cmocka_unit_test_setup(test_setup_ends_with_exec, forget),
 		cmocka_unit_test_setup(test_full_members, forget),
 		cmocka_unit_test(test_copies),
+		cmocka_unit_test(test_first_threads),
 	};
 	const char *why = programs_refused();
 

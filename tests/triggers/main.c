@@ -391,6 +391,11 @@ static void helpers(int argc, char **argv)
 		_exit(0);
 	if (argc > 2 && !strcmp(argv[1], "exit"))
 		_exit(atoi(argv[2]));
+	if (argc > 2 && !strcmp(argv[1], "getsid")) {
+		for (int n = atoi(argv[2]); n > 0; n--)
+			must(getsid(0));
+		_exit(0);
+	}
 }
 
 /*

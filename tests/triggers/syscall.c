@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -118,6 +119,36 @@ static void never_returning(void)
 	calls_fact(pid, "exit_group", 0, 1);
 }
 
+static void *second_thread(void *arg)
+{
+	wait_state(getpid(), 'Z'); /* the first has ended */
+	for (int i = 0; i < 17; i++)
+		must(getsid(0));
+	execv(self_path(), arg);
+	_exit(99);
+}
+
+static void first_thread(void *arg)
+{
+	pthread_t thread;
+
+	for (int i = 0; i < 11; i++)
+		must(getsid(0));
+	must(-pthread_create(&thread, NULL, second_thread, arg));
+	syscall(SYS_exit, 0);
+}
+
+/* A process that has two first threads one after the other: execve(2) makes the caller the first. */
+static void first_threads(void)
+{
+	char *argv[] = {(char *)"again", (char *)"getsid", (char *)"5", NULL};
+	pid_t pid = spawn(first_thread, argv);
+
+	if (wait_for(pid))
+		die("the second first thread failed");
+	calls_fact(pid, "getsid", 0, 11 + 17 + 5);
+}
+
 #ifdef __x86_64__
 static long compat(long nr, long a)
 {
@@ -167,6 +198,7 @@ static void run_calls(int argc, char **argv)
 	ordinary();
 	interrupted();
 	never_returning();
+	first_threads();
 	compat_calls();
 	open_ended("syscall.calls"); /* the program makes others as well */
 }
