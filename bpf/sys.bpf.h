@@ -177,6 +177,22 @@ __inline_always long sys_exit_ret(__u64 *ctx)
 /* ---- who makes the call ---- */
 
 /*
+ * What is known of one call at its end. It is kept in a map, behind a barrier(): the verifier would follow each
+ * combination of what is known of values on the stack to the end of the program.
+ */
+struct outcome {
+	__s32 nr; /* native */
+	__u32 sysnr;
+	__s32 err; /* 0: it succeeded */
+	__u32 filtered; /* 1: made under a seccomp filter */
+	__u32 denied; /* 1: the filter answered it */
+	__u32 pad;
+	long ret;
+	__u64 now; /* CLOCK_BOOTTIME, where a record or a duration needs it */
+	__u64 ns; /* how long it took; 0: not known */
+};
+
+/*
  * What this CPU found out about the tasks that it saw at the exit of system calls. Most exits are of a task
  * that was there before, watched or not: then nothing is looked up. Those that call each other (a pipe's
  * ends, a server and its client) mostly have a slot each. Only syscall_exit writes them; what it tail-calls
@@ -194,6 +210,7 @@ struct seen {
 	__u64 started; /* the whole start time */
 	__u32 vpid;
 	__u32 leader; /* its entry of leader_calls, + 1; 0: not looked for yet */
+	struct outcome call;
 };
 
 #define SEEN_BITS 4

@@ -104,17 +104,6 @@ struct {
 	__type(value, __u32);
 } syscall_first SEC(".maps");
 
-/* What is known of one call at its end. */
-struct outcome {
-	__u32 sysnr;
-	__s32 err; /* 0: it succeeded */
-	long ret;
-	__u64 now; /* CLOCK_BOOTTIME, where a record or a duration needs it */
-	__u64 ns; /* how long it took; 0: not known */
-	bool filtered; /* made under a seccomp filter */
-	bool denied; /* the filter answered it */
-};
-
 static __always_inline void call_add(struct ev_syscall_calls *v, __u64 ns, bool denied)
 {
 	__sync_fetch_and_add(&v->count, 1);
@@ -126,6 +115,12 @@ static __always_inline void call_add(struct ev_syscall_calls *v, __u64 ns, bool 
 			v->longest =
 				ns; /* two CPUs at once may lose the smaller: bounded by one call */
 	}
+}
+
+static __always_inline __u32 call_key_nr(const struct seen *who)
+{
+	return who->call.sysnr | who->setup << EV_CALL_SETUP_BIT |
+	       who->call.filtered << EV_CALL_FILTERED_BIT;
 }
 
 /* Only when there is no room here either does a call travel by itself. */
@@ -149,31 +144,35 @@ static __always_inline bool leader_is(const struct ev_leader_calls *l, __u32 tid
 	return l->hdr.pid == tid && l->hdr.start == start && !l->ended;
 }
 
-/* The place of a first thread that makes a call, taken if it is free; LEADER_NONE, or the place + 1. */
+/*
+ * The place of a first thread that makes a call, taken if it is free; LEADER_NONE, or the place + 1. Masks instead of
+ * branches, here and below: the verifier would follow each way to the end of the program.
+ */
 static __always_inline __u32 leader_find(const struct seen *who)
 {
 	__u32 tid = bpf_get_current_pid_tgid(), slot = leader_slot(tid), lives = LEADER_LIVES;
 	struct ev_leader_calls *l = bpf_map_lookup_elem(&leader_calls, &slot);
+	__u64 mine;
 
-	if (!l || tid != who->tgid)
+	if (!l)
 		return LEADER_NONE;
-	if (l->hdr.pid)
-		return leader_is(l, tid, who->started) && l->hdr.cgroup == who->cgroup
-			       ? slot + 1
-			       : LEADER_NONE;
-	if (bpf_map_update_elem(&leader_calls_owned, &slot, &lives, BPF_NOEXIST))
-		return LEADER_NONE;
-	seen_header(&l->hdr, who, EV_syscall_calls, sizeof(struct ev_syscall_calls),
-		    bpf_ktime_get_boot_ns());
-	__builtin_memcpy(l->setup_comm, l->hdr.comm, sizeof(l->setup_comm));
-	return slot + 1;
+	if (same(l->hdr.pid, 0) & same(tid, who->tgid) &&
+	    !bpf_map_update_elem(&leader_calls_owned, &slot, &lives, BPF_NOEXIST)) {
+		seen_header(&l->hdr, who, EV_syscall_calls, sizeof(struct ev_syscall_calls),
+			    bpf_ktime_get_boot_ns());
+		__builtin_memcpy(l->setup_comm, l->hdr.comm, sizeof(l->setup_comm));
+	}
+	mine = same(l->hdr.pid, tid) & same(l->hdr.start, who->started) & same(l->ended, 0) &
+	       same(l->hdr.cgroup, who->cgroup);
+	return (slot + 1) | (mine - 1);
 }
 
 /* Counts a call of a first thread; false: it has no place, or not for this one. */
-static __always_inline bool leader_count(struct seen *who, __u32 nr, __s32 err)
+static __always_inline bool leader_count(struct seen *who)
 {
+	__u32 nr = call_key_nr(who), slot, at;
+	__s32 err = who->call.err;
 	struct ev_leader_calls *l;
-	__u32 slot, at;
 
 	if (!who->leader)
 		who->leader = leader_find(who);
@@ -181,7 +180,7 @@ static __always_inline bool leader_count(struct seen *who, __u32 nr, __s32 err)
 	l = bpf_map_lookup_elem(&leader_calls, &slot);
 	if (!l)
 		return false;
-	at = (nr ^ (__u32)err << 3) * 2654435769u >> 26; /* 6 bits: EV_LEADER_CALLS */
+	at = (nr ^ (__u32)err << 3) * 2654435769u >> (32 - EV_LEADER_BITS);
 #pragma unroll
 	for (__u32 i = 0; i < LEADER_PROBES; i++) {
 		struct ev_call_count *c = &l->c[(at + i) & (EV_LEADER_CALLS - 1)];
@@ -223,19 +222,20 @@ static __always_inline void leader_ended(struct task_struct *t)
 	bpf_map_update_elem(&leader_calls_owned, &slot, &ended, BPF_EXIST);
 }
 
-static __always_inline void call_count(struct seen *who, const struct outcome *o)
+static __always_inline void call_count(struct seen *who)
 {
+	const struct outcome *o = &who->call;
 	struct ev_syscall_calls *v;
 	struct call_key k;
 	__u32 zero = 0;
 
+	if (cfg.leader_calls && leader_count(who))
+		return;
 	k.cgroup = who->cgroup;
 	k.tgid = who->tgid;
 	k.start = who->start;
-	k.nr = o->sysnr | (who->setup ? KEY_SETUP : 0) | (o->filtered ? KEY_FILTERED : 0);
+	k.nr = call_key_nr(who);
 	k.err = o->err;
-	if (cfg.leader_calls && leader_count(who, k.nr, k.err))
-		return;
 	v = bpf_map_lookup_elem(&syscall_calls, &k);
 	if (v) {
 		call_add(v, o->ns, o->denied);
@@ -454,7 +454,7 @@ int SYS_EXIT(syscall_exit, struct pt_regs *regs, long ret)
 	struct seen *who = seen_watched();
 	struct task_struct *t;
 	__u32 tid, abi, what = 0;
-	struct outcome o = {};
+	struct outcome *o;
 	struct sys_call c;
 	int nr;
 
@@ -464,6 +464,7 @@ int SYS_EXIT(syscall_exit, struct pt_regs *regs, long ret)
 			bpf_tail_call(ctx, &sys_progs, SYS_OUTSIDE * EV_NR_SYSCALLS + __NR_setns);
 		return 0;
 	}
+	o = &who->call;
 	t = (struct task_struct *)bpf_get_current_task();
 	tid = bpf_get_current_pid_tgid();
 	nr = sys_nr_direct(regs);
@@ -484,30 +485,31 @@ int SYS_EXIT(syscall_exit, struct pt_regs *regs, long ret)
 		abi = EV_ABI_NATIVE;
 		ret = 0; /* the interrupted code's register, not a result */
 	}
-	o.sysnr = EV_SYSNR(abi, nr & 0xffff);
+	o->sysnr = EV_SYSNR(abi, nr & 0xffff);
 #if defined(__TARGET_ARCH_x86)
 	if (nr & EV_X32_BIT)
-		o.sysnr = EV_SYSNR(EV_ABI_X32, nr & 0xffff);
+		o->sysnr = EV_SYSNR(EV_ABI_X32, nr & 0xffff);
 #endif
-	o.ret = ret;
-	o.err = ret < 0 && ret > -4096 ? -ret : 0;
-	if (sys_is_multiplexed(abi, nr))
-		nr = sys_multiplexed(nr, sys_first_arg(regs));
-	else
-		nr = sys_native(abi, nr);
-	o.filtered = call_filtered(t, nr, regs, ret);
+	o->ret = ret;
+	o->err = ret < 0 && ret > -4096 ? -ret : 0;
+	o->nr = sys_is_multiplexed(abi, nr) ? sys_multiplexed(nr, sys_first_arg(regs))
+					    : sys_native(abi, nr);
+	o->filtered = call_filtered(t, o->nr, regs, ret);
+	o->ns = o->denied = 0;
 	if (cfg.time_syscalls) {
-		o.now = bpf_ktime_get_boot_ns();
-		call_end(tid, !what, &o);
+		o->now = bpf_ktime_get_boot_ns();
+		call_end(tid, !what, o);
 	}
+	barrier();
 	if (cfg.count_syscalls)
-		call_count(who, &o);
+		call_count(who);
 	if (cfg.trace_syscalls) {
 		sys_read(&c, regs);
-		call_trace(who, &c, &o);
+		call_trace(who, &c, o);
 	}
 	if (cfg.join_checks && task_has_checks(tid))
-		checks_resolve(tid, o.sysnr, o.err);
+		checks_resolve(tid, o->sysnr, o->err);
+	nr = o->nr;
 	if (nr >= 0 && nr < EV_NR_SYSCALLS)
 		bpf_tail_call(ctx, &sys_progs, nr);
 	return 0;
@@ -570,15 +572,16 @@ TRACED("tp_btf/sched_process_exec", syscall_exec, struct task_struct *t)
 static __always_inline void last_call(struct task_struct *t)
 {
 	__u32 abi, tid = bpf_get_current_pid_tgid();
-	struct outcome o = {};
+	struct seen *who = seen_watched();
 	struct pt_regs *regs;
-	struct seen who = {};
+	struct outcome *o;
 	struct sys_call c;
 	bool exits;
 	int nr;
 
-	if (!current_watched())
+	if (!who)
 		return;
+	o = &who->call;
 	bpf_map_delete_elem(&syscall_first, &tid);
 	if (cfg.time_syscalls)
 		bpf_map_delete_elem(&syscall_inflight, &tid);
@@ -587,21 +590,23 @@ static __always_inline void last_call(struct task_struct *t)
 	abi = sys_abi(t);
 	exits = abi == EV_ABI_NATIVE ? nr == __NR_exit || nr == __NR_exit_group
 				     : nr == COMPAT_exit || nr == COMPAT_exit_group;
-	o.sysnr = EV_SYSNR(abi, nr);
+	o->sysnr = EV_SYSNR(abi, nr);
 	if (cfg.join_checks && task_has_checks(tid))
-		checks_resolve(tid, exits ? o.sysnr : CHECK_NO_CALL, 0);
+		checks_resolve(tid, exits ? o->sysnr : CHECK_NO_CALL, 0);
 	if (cfg.join_checks)
 		bpf_map_delete_elem(&task_checks, &tid);
 	if (!exits)
 		return;
-	o.filtered = task_filtered(t);
-	seen_look(&who, t);
+	o->filtered = task_filtered(t);
+	o->ret = 0;
+	o->ns = o->err = o->denied = 0;
+	barrier();
 	if (cfg.count_syscalls)
-		call_count(&who, &o);
+		call_count(who);
 	if (cfg.trace_syscalls) {
 		sys_read_image(&c, regs);
-		o.now = bpf_ktime_get_boot_ns();
-		call_trace(&who, &c, &o);
+		o->now = bpf_ktime_get_boot_ns();
+		call_trace(who, &c, o);
 	}
 }
 

@@ -73,12 +73,15 @@ struct ev_hdr {
 #define EV_SYSNR(abi, nr) ((abi) << 16 | (nr))
 
 /*
- * The calls of a process's first thread, one map entry for each such thread: most processes have no other, and a
- * thread alone needs no atomic additions. Each count becomes a syscall.calls.
+ * The calls of a process's first thread (its thread group's leader), one map entry for each such thread: most
+ * processes have no other, and a thread alone needs no atomic additions. Each count becomes a syscall.calls.
  */
-#define EV_LEADER_CALLS	 64
-#define EV_CALL_SETUP	 (1u << 31) /* in .nr, beside what type sysnr says */
-#define EV_CALL_FILTERED (1u << 30)
+#define EV_LEADER_BITS	     6
+#define EV_LEADER_CALLS	     (1 << EV_LEADER_BITS)
+#define EV_CALL_SETUP_BIT    31 /* in .nr, beside what type sysnr says */
+#define EV_CALL_FILTERED_BIT 30
+#define EV_CALL_SETUP	     (1u << EV_CALL_SETUP_BIT)
+#define EV_CALL_FILTERED     (1u << EV_CALL_FILTERED_BIT)
 
 struct ev_call_count {
 	__u32 nr;
