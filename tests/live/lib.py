@@ -89,7 +89,7 @@ class Setup:
         self.rootfs = make_rootfs(os.path.join(self.dir, "rootfs"), self.trigger)
         # for engines that import images; of now, as containers make mount points in the tree later
         self.archive = self.rootfs + ".tar"
-        say(["tar", "-C", self.rootfs, "-cf", self.archive, "."])
+        archive_of(self.rootfs, self.archive)
         self.serial = itertools.count(1)
         os.makedirs(os.path.join(v2_root(), "ebpfmon-live"), exist_ok=True)
         self.docker = None
@@ -163,6 +163,11 @@ def make_rootfs(path, trigger):
     with open(os.path.join(path, "etc/passwd"), "w") as f:
         f.write("root:x:0:0:root:/:/bin/sh\n")
     return path
+
+
+def archive_of(tree, path):
+    """A tar of it."""
+    say(["tar", "-C", tree, "-cf", path, "."])
 
 
 # --- ebpfmon ---

@@ -151,10 +151,7 @@ class Podman:
     def __init__(self, setup, newest):
         del newest
         self.words = ["--cgroup-manager", "cgroupfs"]
-        with tempfile.TemporaryFile() as tar:
-            subprocess.run(["tar", "-C", setup.rootfs, "-c", "."], stdout=tar, check=True)
-            tar.seek(0)
-            subprocess.run(["podman", *self.words, "import", "-q", "-", IMAGE], stdin=tar, check=True, capture_output=True)
+        subprocess.run(["podman", *self.words, "import", "-q", setup.archive, IMAGE], check=True, capture_output=True)
 
     def close(self):
         """The machine goes away with it."""
@@ -172,7 +169,9 @@ class Places:
     """Where lib.Docker puts its files and finds its image."""
 
     def __init__(self, work):
-        self.dir, self.rootfs = work, work + "/bundle/rootfs"
+        self.dir, self.archive = work, work + "/rootfs.tar"
+        if not os.path.exists(self.archive):
+            lib.archive_of(work + "/bundle/rootfs", self.archive)
 
     def subdir(self, name):
         """A directory."""
