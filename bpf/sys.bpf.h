@@ -195,9 +195,9 @@ struct outcome {
 /*
  * What this CPU found out about the tasks that it saw at the exit of system calls. Most exits are of a task
  * that was there before, watched or not: then nothing is looked up. Those that call each other (a pipe's
- * ends, a server and its client) mostly have a slot each. Only syscall_exit writes .call, and
- * syscall_task_exit, behind which there is no other; what syscall_exit tail-calls may read its own slot, as no
- * other exit is dealt with on this CPU meanwhile.
+ * ends, a server and its client) mostly have a slot each. seen_watched() fills a slot, whoever
+ * calls it; .call is written by syscall_exit and syscall_task_exit alone. What syscall_exit tail-calls may read its
+ * own slot, as no other exit is dealt with on this CPU meanwhile.
  */
 struct seen {
 	__u64 task; /* address of its task_struct */

@@ -15,14 +15,11 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-#define KEY_SETUP    EV_CALL_SETUP
-#define KEY_FILTERED EV_CALL_FILTERED
-
 struct call_key {
 	__u64 cgroup;
 	__u32 tgid;
 	__u32 start; /* low bits of the start time: a pid that was used again is another process */
-	__u32 nr; /* ABI and number; KEY_* */
+	__u32 nr; /* ABI and number; EV_CALL_* */
 	__s32 err;
 };
 
@@ -52,9 +49,9 @@ struct {
 /*
  * The calls of first threads. A thread has the place of its tid, if that is free: no search, no hash, and an
  * exit finds the place in struct seen. Only the thread itself writes there, from when it has put the place into
- * leader_calls_owned until it calls itself ended; then user space takes the numbers, and gives the place free.
- * (The lock of that map's bucket is also what orders one side's reads behind the other's writes.) What finds no
- * place here is in syscall_calls, as are the calls of other threads.
+ * leader_calls_owned until it calls itself ended, or its cgroup is gone; then user space takes the numbers, and
+ * gives the place free. (The lock of that map's bucket is also what orders one side's reads behind the other's
+ * writes.) What finds no place here is in syscall_calls, as are the calls of other threads.
  */
 #define LEADERS	      1024 /* a power of two */
 #define LEADER_NONE   ~0u /* in struct seen: it has no place */
@@ -117,10 +114,10 @@ static __always_inline void call_add(struct ev_syscall_calls *v, __u64 ns, bool 
 	}
 }
 
+/* Without branches: the verifier would follow both arms. */
 static __always_inline __u32 call_key_nr(const struct seen *who)
 {
-	return who->call.sysnr | who->setup << EV_CALL_SETUP_BIT |
-	       who->call.filtered << EV_CALL_FILTERED_BIT;
+	return who->call.sysnr | who->setup * EV_CALL_SETUP | who->call.filtered * EV_CALL_FILTERED;
 }
 
 /* Only when there is no room here either does a call travel by itself. */
@@ -139,14 +136,9 @@ static __always_inline __u32 leader_slot(__u32 tid)
 	return tid & (LEADERS - 1);
 }
 
-static __always_inline bool leader_is(const struct ev_leader_calls *l, __u32 tid, __u64 start)
-{
-	return l->hdr.pid == tid && l->hdr.start == start && !l->ended;
-}
-
 /*
- * The place of a first thread that makes a call, taken if it is free; LEADER_NONE, or the place + 1. Masks instead of
- * branches, here and below: the verifier would follow each way to the end of the program.
+ * The place of a first thread that makes a call, taken if it is free; LEADER_NONE, or the place + 1. Masks instead
+ * of branches, as the verifier would follow each of them.
  */
 static __always_inline __u32 leader_find(const struct seen *who)
 {
@@ -160,7 +152,8 @@ static __always_inline __u32 leader_find(const struct seen *who)
 	    !bpf_map_update_elem(&leader_calls_owned, &slot, &lives, BPF_NOEXIST)) {
 		seen_header(&l->hdr, who, EV_syscall_calls, sizeof(struct ev_syscall_calls),
 			    bpf_ktime_get_boot_ns());
-		__builtin_memcpy(l->setup_comm, l->hdr.comm, sizeof(l->setup_comm));
+		l->setup = l->hdr;
+		l->ended = 0;
 	}
 	mine = same(l->hdr.pid, tid) & same(l->hdr.start, who->started) & same(l->ended, 0) &
 	       same(l->hdr.cgroup, who->cgroup);
@@ -178,7 +171,7 @@ static __always_inline bool leader_count(struct seen *who)
 		who->leader = leader_find(who);
 	slot = who->leader - 1;
 	l = bpf_map_lookup_elem(&leader_calls, &slot);
-	if (!l)
+	if (!l || l->hdr.pid != who->tgid)
 		return false;
 	at = (nr ^ (__u32)err << 3) * 2654435769u >> (32 - EV_LEADER_BITS);
 #pragma unroll
@@ -198,26 +191,43 @@ static __always_inline bool leader_count(struct seen *who)
 	return false;
 }
 
-/* A first thread has executed a program: its numbers go by that name. */
-static __always_inline void leader_executed(struct task_struct *t)
+/* The place of a first thread; NULL: it has none. */
+static __always_inline struct ev_leader_calls *leader_of(struct task_struct *t, __u32 slot)
 {
-	__u32 tid = bpf_get_current_pid_tgid(), slot = leader_slot(tid);
-	struct ev_leader_calls *l = bpf_map_lookup_elem(&leader_calls, &slot);
+	__u32 tid = bpf_get_current_pid_tgid();
+	struct ev_leader_calls *l =
+		cfg.leader_calls ? bpf_map_lookup_elem(&leader_calls, &slot) : NULL;
 
-	if (!cfg.leader_calls || !l || !leader_is(l, tid, task_start(t)))
+	return l && l->hdr.pid == tid && l->hdr.start == task_start(t) && !l->ended ? l : NULL;
+}
+
+/* It may have become another program, or user, unless it has gone to another container. */
+static __always_inline void leader_name(struct ev_leader_calls *l, struct task_struct *t)
+{
+	if (l->hdr.cgroup != current_cgroup_id())
 		return;
 	l->hdr.uid = BPF_CORE_READ(t, real_cred, uid.val);
 	l->hdr.gid = BPF_CORE_READ(t, real_cred, gid.val);
 	bpf_get_current_comm(l->hdr.comm, sizeof(l->hdr.comm));
 }
 
+static __always_inline void leader_executed(struct task_struct *t)
+{
+	struct ev_leader_calls *l = leader_of(t, leader_slot(bpf_get_current_pid_tgid()));
+
+	if (l)
+		leader_name(l, t);
+}
+
+/* Nothing may be written behind the update: the place may be another's then. */
 static __always_inline void leader_ended(struct task_struct *t)
 {
-	__u32 tid = bpf_get_current_pid_tgid(), slot = leader_slot(tid), ended = LEADER_ENDED;
-	struct ev_leader_calls *l = bpf_map_lookup_elem(&leader_calls, &slot);
+	__u32 slot = leader_slot(bpf_get_current_pid_tgid()), ended = LEADER_ENDED;
+	struct ev_leader_calls *l = leader_of(t, slot);
 
-	if (!cfg.leader_calls || !l || !leader_is(l, tid, task_start(t)))
+	if (!l)
 		return;
+	leader_name(l, t);
 	l->ended = 1;
 	bpf_map_update_elem(&leader_calls_owned, &slot, &ended, BPF_EXIST);
 }
@@ -623,7 +633,7 @@ struct arguments_key {
 	__u64 cgroup;
 	__u32 tgid;
 	__u32 start;
-	__u32 nr; /* KEY_* */
+	__u32 nr; /* EV_CALL_* */
 	__s32 err;
 	__u32 a, b, c;
 	__u32 pad;
@@ -677,8 +687,8 @@ int SYS_EXIT(syscall_arguments_exit, struct pt_regs *regs, long ret)
 	k.start = task_start(t) >> 10;
 	k.err = ret < 0 && ret > -4096 ? -ret : 0;
 	e.filtered = call_filtered(t, c.nr, regs, ret);
-	k.nr = EV_SYSNR(c.abi, c.raw & 0xffff) | (task_in_setup(t) ? KEY_SETUP : 0) |
-	       (e.filtered ? KEY_FILTERED : 0);
+	k.nr = EV_SYSNR(c.abi, c.raw & 0xffff) | (task_in_setup(t) ? EV_CALL_SETUP : 0) |
+	       (e.filtered ? EV_CALL_FILTERED : 0);
 	v = bpf_map_lookup_elem(&syscall_arguments, &k);
 	if (v) {
 		__sync_fetch_and_add(&v->count, 1);
@@ -711,7 +721,7 @@ struct uring_key {
 	__u64 cgroup;
 	__u32 tgid;
 	__u32 start;
-	__u32 op; /* KEY_SETUP */
+	__u32 op; /* EV_CALL_SETUP */
 	__u32 pad;
 };
 
@@ -748,7 +758,7 @@ static __always_inline void uring_count(__u32 op, bool silent)
 	k.cgroup = current_cgroup_id();
 	k.tgid = bpf_get_current_pid_tgid() >> 32;
 	k.start = task_start(t) >> 10;
-	k.op = op | (task_in_setup(t) ? KEY_SETUP : 0);
+	k.op = op | (task_in_setup(t) ? EV_CALL_SETUP : 0);
 	v = bpf_map_lookup_elem(&syscall_io_uring, &k);
 	if (v) {
 		uring_add(v, silent);

@@ -76,12 +76,10 @@ struct ev_hdr {
  * The calls of a process's first thread (its thread group's leader), one map entry for each such thread: most
  * processes have no other, and a thread alone needs no atomic additions. Each count becomes a syscall.calls.
  */
-#define EV_LEADER_BITS	     6
-#define EV_LEADER_CALLS	     (1 << EV_LEADER_BITS)
-#define EV_CALL_SETUP_BIT    31 /* in .nr, beside what type sysnr says */
-#define EV_CALL_FILTERED_BIT 30
-#define EV_CALL_SETUP	     (1u << EV_CALL_SETUP_BIT)
-#define EV_CALL_FILTERED     (1u << EV_CALL_FILTERED_BIT)
+#define EV_LEADER_BITS	 6
+#define EV_LEADER_CALLS	 (1 << EV_LEADER_BITS)
+#define EV_CALL_SETUP	 (1u << 31) /* in .nr, beside what type sysnr says */
+#define EV_CALL_FILTERED (1u << 30)
 
 struct ev_call_count {
 	__u32 nr;
@@ -91,8 +89,9 @@ struct ev_call_count {
 };
 
 struct ev_leader_calls {
-	struct ev_hdr hdr; /* of what it executed last; .pid 0: the entry is free */
-	char setup_comm[EV_COMM_LEN]; /* its name in the set-up phase */
+	struct ev_hdr
+		hdr; /* name and ids are of its last execve(2), then of its end; .pid 0: the entry is free */
+	struct ev_hdr setup; /* the same for its calls in the set-up phase: of when it began */
 	__u64 ended; /* it makes no more calls */
 	struct ev_call_count c[EV_LEADER_CALLS];
 };

@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include "clock.h"
 #include "log.h"
 #include "source.h"
 
@@ -27,10 +28,11 @@ struct source {
 	struct ring_buffer *ring;
 	struct counter_map counters[2 * EV__MAX];
 	unsigned int nr_counters;
-	struct ev_leader_calls *leaders; /* a map's memory; NULL: they are not kept */
+	struct ev_leader_calls *leaders; /* the map's memory; NULL: it is not used */
 	size_t leaders_size; /* bytes */
 	unsigned int taken; /* records, in this turn */
 	__u64 swept; /* pipeline.nr_records at the last sweep */
+	__u64 told_until; /* CLOCK_BOOTTIME, ns: what happened before has come out of the ring */
 	bool more; /* the turn ended before the ring was empty */
 	void *keys, *values; /* BATCH of the largest */
 	int nr_cpus;
@@ -48,6 +50,7 @@ static int on_record(void *arg, void *data, size_t len)
 /* One turn: what is in the ring, but no more than TURN records. The number of records, or -errno. */
 static int consume(struct source *s)
 {
+	__u64 begin = clock_ns(CLOCK_BOOTTIME);
 	int n;
 
 	s->taken = 0;
@@ -55,6 +58,7 @@ static int consume(struct source *s)
 	n = ring_buffer__consume(s->ring);
 	if (s->more)
 		return (int)s->taken;
+	s->told_until = begin;
 	return n == -EINTR ? 0 : n;
 }
 
@@ -102,6 +106,8 @@ static int map_leaders(struct source *s)
 		return 0;
 	if (bpf_obj_get_info_by_fd(fd, &info, &len))
 		return -errno;
+	if (info.max_entries == 1) /* they are all in syscall_calls: loader.c */
+		return 0;
 	s->leaders_size = (size_t)info.max_entries * sizeof(*s->leaders);
 	at = mmap(NULL, s->leaders_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (at == MAP_FAILED)
@@ -113,7 +119,7 @@ static int map_leaders(struct source *s)
 int source_open(struct source **out, const struct loader *l, struct pipeline *p)
 {
 	struct source *s = calloc(1, sizeof(*s));
-	__u32 largest = 0;
+	__u32 largest = sizeof(__u32);
 	int err;
 
 	if (!s)
@@ -163,11 +169,16 @@ int source_poll(struct source *s, int ms, bool eager)
 	return consume(s);
 }
 
-/* Is this counter final? Its process is gone, or out of sight, or all of its cgroup is. */
+/*
+ * Is this counter final? Its process is gone, or out of sight, or all of its cgroup is. One that is younger than
+ * what the ring has told may be of a process and a cgroup that are not known yet.
+ */
 static bool is_final(const struct source *s, const struct ev_hdr *hdr)
 {
 	const struct process *p = process_find(s->pipeline->processes, hdr->pid, hdr->start);
 
+	if (hdr->time > s->told_until)
+		return false;
 	if (p && (p->exited || p->left))
 		return true;
 	return container_table_gone(s->pipeline->containers, hdr->cgroup);
@@ -210,7 +221,7 @@ static void feed_leader(struct source *s, const struct ev_leader_calls *l)
 	for (int i = 0; i < EV_LEADER_CALLS; i++) {
 		const struct ev_call_count *c = &l->c[i];
 		struct ev_syscall_calls e = {
-			.hdr = l->hdr,
+			.hdr = c->nr & EV_CALL_SETUP ? l->setup : l->hdr,
 			.nr = c->nr & ~(EV_CALL_SETUP | EV_CALL_FILTERED),
 			.err = c->err,
 			.filtered = !!(c->nr & EV_CALL_FILTERED),
@@ -221,16 +232,24 @@ static void feed_leader(struct source *s, const struct ev_leader_calls *l)
 			continue;
 		e.hdr.time = c->time;
 		e.hdr.flags = c->nr & EV_CALL_SETUP ? EV_F_SETUP : 0;
-		if (c->nr & EV_CALL_SETUP)
-			memcpy(e.hdr.comm, l->setup_comm, sizeof(e.hdr.comm));
 		pipeline_feed(s->pipeline, &e, sizeof(e));
 	}
 }
 
 /*
- * The same of what first threads have done: bpf/syscall.bpf.c. Its memory is ours when they have ended, and when
- * nobody is in their cgroup any more; an entry that is just being made has none yet.
+ * May this first thread's entry be taken: does nobody write there any more? While it lives, only its cgroup is read
+ * (0: the entry is just being made).
  */
+static bool leader_is_final(const struct source *s, const struct ev_leader_calls *l, __u32 state)
+{
+	__u64 cgroup = __atomic_load_n(&l->hdr.cgroup, __ATOMIC_ACQUIRE);
+
+	if (state == LEADER_ENDED)
+		return is_final(s, &l->hdr);
+	return container_table_removed(s->pipeline->containers, cgroup);
+}
+
+/* The same as take_counters() of what first threads have done: bpf/syscall.bpf.c. */
 static int take_leaders(struct source *s, bool all)
 {
 	int fd = loader_map(s->loader, "leader_calls_owned"), err = 0;
@@ -248,10 +267,8 @@ static int take_leaders(struct source *s, bool all)
 		in = &cursor;
 		for (__u32 i = 0; i < n; i++) {
 			struct ev_leader_calls *l = &s->leaders[slots[i]];
-			__u64 cgroup = __atomic_load_n(&l->hdr.cgroup, __ATOMIC_ACQUIRE);
 
-			if (!all && states[i] != LEADER_ENDED &&
-			    (!cgroup || !container_table_gone(s->pipeline->containers, cgroup)))
+			if (!all && !leader_is_final(s, l, states[i]))
 				continue;
 			feed_leader(s, l);
 			memset(l, 0, sizeof(*l));

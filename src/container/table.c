@@ -597,6 +597,14 @@ bool container_table_gone(struct container_table *t, __u64 cgroup)
 	return !n || n->removed;
 }
 
+bool container_table_removed(struct container_table *t, __u64 cgroup)
+{
+	struct node *n;
+
+	HASH_FIND(hh, t->nodes, &cgroup, sizeof(cgroup), n);
+	return n && n->removed;
+}
+
 void container_table_look(struct container_table *t, __u64 now)
 {
 	const char *root = t->sel.runtimes.root;

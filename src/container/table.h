@@ -65,6 +65,8 @@ struct container *container_table_find(struct container_table *t, __u64 cgroup);
 
 /* Is there no such cgroup (any more)? Then no process is in it, either. */
 bool container_table_gone(struct container_table *t, __u64 cgroup);
+/* The same, of a cgroup that was known, and not forgotten yet. */
+bool container_table_removed(struct container_table *t, __u64 cgroup);
 
 /* Something was executed in namespaces of its own: an undecided cgroup is a container after all. */
 void container_table_entry(struct container_table *t, struct container *c, __u64 now);

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -592,29 +593,41 @@ static void test_copies(void **state)
 
 /* ---- the calls of first threads ---- */
 
+static __u32 leader_slot(const struct programs *p)
+{
+	struct bpf_map_info info = {};
+	__u32 len = sizeof(info);
+
+	assert_int_equal(bpf_obj_get_info_by_fd(loader_map(p->loader, "leader_calls"), &info, &len),
+			 0);
+	return getpid() % info.max_entries;
+}
+
 static struct ev_leader_calls leader_calls(const struct programs *p)
 {
-	int fd = loader_map(p->loader, "leader_calls");
-	struct bpf_map_info info = {};
+	__u32 slot = leader_slot(p);
 	struct ev_leader_calls l;
-	__u32 len = sizeof(info), slot;
 
-	assert_int_equal(bpf_obj_get_info_by_fd(fd, &info, &len), 0);
-	slot = getpid() % info.max_entries;
-	assert_int_equal(bpf_map_lookup_elem(fd, &slot, &l), 0);
+	assert_int_equal(bpf_map_lookup_elem(loader_map(p->loader, "leader_calls"), &slot, &l), 0);
 	return l;
 }
 
 static void leader_calls_set(const struct programs *p, const struct ev_leader_calls *l)
 {
-	int fd = loader_map(p->loader, "leader_calls");
-	struct bpf_map_info info = {};
-	__u32 len = sizeof(info), slot;
+	__u32 slot = leader_slot(p);
 
-	assert_int_equal(bpf_obj_get_info_by_fd(fd, &info, &len), 0);
-	slot = getpid() % info.max_entries;
-	assert_int_equal(bpf_map_update_elem(fd, &slot, l, BPF_ANY), 0);
+	assert_int_equal(
+		bpf_map_update_elem(loader_map(p->loader, "leader_calls"), &slot, l, BPF_ANY), 0);
 	loader_mark(p->loader, p->cgroup, CG_DECIDED, 0, true); /* who is who is looked up anew */
+}
+
+/* What is said of who owns the place; 0: nobody does. */
+static __u32 leader_state(const struct programs *p)
+{
+	__u32 slot = leader_slot(p), state = 0;
+
+	bpf_map_lookup_elem(loader_map(p->loader, "leader_calls_owned"), &slot, &state);
+	return state;
 }
 
 static __u64 leader_count(const struct programs *p, int nr, int err)
@@ -634,19 +647,23 @@ static void *in_thread(void *arg)
 	return NULL;
 }
 
-static void test_first_threads(void **state)
+static void open_leaders(struct programs *p)
 {
 	struct loader_options o = programs_options();
+
+	o.config.time_syscalls = o.config.trace_syscalls = 0;
+	o.config.leader_calls = 1;
+	programs_open(p, &o);
+}
+
+static void test_first_threads(void **state)
+{
 	struct ev_leader_calls l;
 	struct programs p;
 	pthread_t thread;
-	__u32 slot, was;
-	__u64 rest;
 
 	(void)state;
-	o.config.time_syscalls = o.config.trace_syscalls = 0;
-	o.config.leader_calls = 1;
-	programs_open(&p, &o);
+	open_leaders(&p);
 	times(&p, 100, __NR_getppid, 17);
 	times(&p, 7, __NR_openat, -ENOENT);
 	times(&p, 2, __NR_openat, 3);
@@ -654,6 +671,7 @@ static void test_first_threads(void **state)
 	assert_int_equal(l.hdr.pid, getpid());
 	assert_int_equal(l.hdr.uid, getuid());
 	assert_int_equal(l.hdr.cgroup, p.cgroup);
+	assert_int_equal(leader_state(&p), LEADER_LIVES);
 	assert_int_equal(leader_count(&p, __NR_getppid, 0), 100);
 	assert_int_equal(leader_count(&p, __NR_openat, ENOENT), 7);
 	assert_int_equal(leader_count(&p, ANY, ANY), 109);
@@ -674,25 +692,45 @@ static void test_first_threads(void **state)
 				 3);
 	assert_in_range(leader_count(&p, ANY, ANY), 109 + 3 * (EV_LEADER_CALLS / 2),
 			109 + 3 * EV_LEADER_CALLS);
+	programs_close(&p);
+}
 
-	/* its end is said once; who is the first thread after that (execve(2) by another) has no place */
+static void test_first_threads_end(void **state)
+{
+	struct programs p;
+	__u32 lives = LEADER_LIVES, slot;
+
+	(void)state;
+	open_leaders(&p);
+	times(&p, 10, __NR_getppid, 0);
 	RUN(&p, "syscall_task_exit", p.place->bss->place.task);
 	assert_int_equal(leader_calls(&p).ended, 1);
-	slot = 0;
-	assert_int_equal(
-		bpf_map_get_next_key(loader_map(p.loader, "leader_calls_owned"), NULL, &slot), 0);
-	assert_int_equal(
-		bpf_map_lookup_elem(loader_map(p.loader, "leader_calls_owned"), &slot, &was), 0);
-	assert_int_equal(was, LEADER_ENDED);
+	assert_int_equal(leader_state(&p), LEADER_ENDED);
+	/* said once: what happens to the entry after that is user space's affair */
+	slot = leader_slot(&p);
+	assert_int_equal(bpf_map_update_elem(loader_map(p.loader, "leader_calls_owned"), &slot,
+					     &lives, BPF_EXIST),
+			 0);
+	RUN(&p, "syscall_task_exit", p.place->bss->place.task);
+	assert_int_equal(leader_state(&p), LEADER_LIVES);
+	/* who is the first thread after that, as execve(2) by another makes it, has no place */
 	loader_mark(p.loader, p.cgroup, CG_DECIDED, 0, true);
 	times(&p, 4, __NR_getppid, 0);
-	assert_int_equal(leader_count(&p, __NR_getppid, 0), 100);
-	assert_int_equal(programs_counted(&p, "syscall_calls", __NR_getppid, 0).count, 9);
+	assert_int_equal(leader_count(&p, __NR_getppid, 0), 10);
+	assert_int_equal(programs_counted(&p, "syscall_calls", __NR_getppid, 0).count, 4);
+	programs_close(&p);
+}
 
-	/* the place of another process, of another cgroup, and one that is being made free */
-	rest = programs_counted(&p, "syscall_calls", __NR_getppid, 0).count;
+/* A place of another process, of the same in another cgroup, and one that is just made free. */
+static void test_first_threads_places(void **state)
+{
+	struct ev_leader_calls l, free_one = {};
+	struct programs p;
+
+	(void)state;
+	open_leaders(&p);
+	times(&p, 1, __NR_getppid, 0);
 	l = leader_calls(&p);
-	l.ended = 0;
 	l.hdr.start++;
 	leader_calls_set(&p, &l);
 	times(&p, 1, __NR_getppid, 0);
@@ -700,15 +738,52 @@ static void test_first_threads(void **state)
 	l.hdr.cgroup++;
 	leader_calls_set(&p, &l);
 	times(&p, 1, __NR_getppid, 0);
-	memset(&l, 0, sizeof(l));
+	assert_int_equal(leader_count(&p, ANY, ANY), 1);
+	assert_int_equal(programs_counted(&p, "syscall_calls", __NR_getppid, 0).count, 2);
+
+	l.hdr.cgroup--;
 	leader_calls_set(&p, &l);
 	times(&p, 1, __NR_getppid, 0);
+	assert_int_equal(leader_count(&p, ANY, ANY), 2);
+	/* taken from under the thread, which still knows its place */
+	l = leader_calls(&p);
+	assert_int_equal(bpf_map_update_elem(loader_map(p.loader, "leader_calls"),
+					     &(__u32){leader_slot(&p)}, &free_one, BPF_ANY),
+			 0);
+	times(&p, 1, __NR_getppid, 0);
+	leader_calls_set(&p, &free_one);
+	times(&p, 1, __NR_getppid, 0); /* still owned */
 	assert_int_equal(leader_count(&p, ANY, ANY), 0);
-	assert_int_equal(programs_counted(&p, "syscall_calls", __NR_getppid, 0).count, rest + 3);
+	assert_int_equal(programs_counted(&p, "syscall_calls", __NR_getppid, 0).count, 4);
 	programs_clear(&p, "leader_calls_owned");
-	leader_calls_set(&p, &l);
+	leader_calls_set(&p, &free_one);
 	times(&p, 1, __NR_getppid, 0);
 	assert_int_equal(leader_count(&p, __NR_getppid, 0), 1);
+	programs_close(&p);
+}
+
+/* Its entry goes by the name of what it has executed; in the set-up phase by that of before; and by neither elsewhere. */
+static void test_first_threads_names(void **state)
+{
+	struct ev_leader_calls l;
+	struct programs p;
+	char was[16];
+
+	(void)state;
+	open_leaders(&p);
+	assert_int_equal(prctl(PR_GET_NAME, was), 0);
+	times(&p, 1, __NR_getppid, 0);
+	assert_int_equal(prctl(PR_SET_NAME, "executed"), 0);
+	RUN(&p, "syscall_exec", p.place->bss->place.task);
+	l = leader_calls(&p);
+	assert_string_equal(l.hdr.comm, "executed");
+	assert_string_equal(l.setup.comm, was);
+	assert_int_equal(prctl(PR_SET_NAME, "elsewhere"), 0);
+	l.hdr.cgroup++;
+	leader_calls_set(&p, &l);
+	RUN(&p, "syscall_exec", p.place->bss->place.task);
+	assert_string_equal(leader_calls(&p).hdr.comm, "executed");
+	assert_int_equal(prctl(PR_SET_NAME, was), 0);
 	programs_close(&p);
 }
 
@@ -733,6 +808,9 @@ int main(void)
 		cmocka_unit_test_setup(test_full_members, forget),
 		cmocka_unit_test(test_copies),
 		cmocka_unit_test(test_first_threads),
+		cmocka_unit_test(test_first_threads_end),
+		cmocka_unit_test(test_first_threads_places),
+		cmocka_unit_test(test_first_threads_names),
 	};
 	const char *why = programs_refused();
 
