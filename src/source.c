@@ -33,6 +33,7 @@ struct source {
 	unsigned int taken; /* records, in this turn */
 	__u64 swept; /* pipeline.nr_records at the last sweep */
 	__u64 told_until; /* CLOCK_BOOTTIME, ns: what happened before has come out of the ring */
+	bool left; /* the last sweep left what is younger */
 	bool more; /* the turn ended before the ring was empty */
 	void *keys, *values; /* BATCH of the largest */
 	int nr_cpus;
@@ -173,12 +174,14 @@ int source_poll(struct source *s, int ms, bool eager)
  * Is this counter final? Its process is gone, or out of sight, or all of its cgroup is. One that is younger than
  * what the ring has told may be of a process and a cgroup that are not known yet.
  */
-static bool is_final(const struct source *s, const struct ev_hdr *hdr)
+static bool is_final(struct source *s, const struct ev_hdr *hdr)
 {
 	const struct process *p = process_find(s->pipeline->processes, hdr->pid, hdr->start);
 
-	if (hdr->time > s->told_until)
+	if (hdr->time > s->told_until) {
+		s->left = true;
 		return false;
+	}
 	if (p && (p->exited || p->left))
 		return true;
 	return container_table_gone(s->pipeline->containers, hdr->cgroup);
@@ -240,7 +243,7 @@ static void feed_leader(struct source *s, const struct ev_leader_calls *l)
  * May this first thread's entry be taken: does nobody write there any more? While it lives, only its cgroup is read
  * (0: the entry is just being made).
  */
-static bool leader_is_final(const struct source *s, const struct ev_leader_calls *l, __u32 state)
+static bool leader_is_final(struct source *s, const struct ev_leader_calls *l, __u32 state)
 {
 	__u64 cgroup = __atomic_load_n(&l->hdr.cgroup, __ATOMIC_ACQUIRE);
 
@@ -295,9 +298,10 @@ static int take_all_counters(struct source *s, bool all)
 int source_sweep(struct source *s)
 {
 	/* looking through maps is most of what an idle recording costs: who is gone has sent a record */
-	if (s->swept == s->pipeline->nr_records)
+	if (s->swept == s->pipeline->nr_records && !s->left)
 		return 0;
 	s->swept = s->pipeline->nr_records;
+	s->left = false;
 	return take_all_counters(s, false);
 }
 
