@@ -16,17 +16,24 @@
 #define KEY_MAX 128
 #define TURN	65536 /* records taken in one turn: then signals, time and files have theirs */
 
+struct source;
+struct counter_map;
+
+/* Hands on what an entry stands for, if it is final or @all are wanted; true: it is to be removed. */
+typedef bool take_fn(struct source *s, const struct counter_map *m, const void *key,
+		     const void *value, bool all);
+
 struct counter_map {
 	int fd;
-	enum ev_type type;
-	__u32 key_size, value_size, max_entries;
+	__u32 key_size, value_size;
+	take_fn *take;
 };
 
 struct source {
 	const struct loader *loader;
 	struct pipeline *pipeline;
 	struct ring_buffer *ring;
-	struct counter_map counters[2 * EV__MAX];
+	struct counter_map counters[2 * EV__MAX + 1];
 	unsigned int nr_counters;
 	struct ev_leader_calls *leaders; /* the map's memory; NULL: it is not used */
 	size_t leaders_size; /* bytes */
@@ -63,160 +70,33 @@ static int consume(struct source *s)
 	return n == -EINTR ? 0 : n;
 }
 
-static void add_counter(struct source *s, enum ev_type type, const char *name)
-{
-	struct bpf_map_info info = {};
-	__u32 len = sizeof(info);
-	int fd = loader_map(s->loader, name);
-
-	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len) || info.key_size > KEY_MAX)
-		return;
-	s->counters[s->nr_counters++] = (struct counter_map){
-		.fd = fd,
-		.type = type,
-		.key_size = info.key_size,
-		.value_size = info.value_size,
-		.max_entries = info.max_entries,
-	};
-}
-
-/* The map of a counter is called like its event: "file_io" holds file.io; "_rest" what found no room in it. */
-static void find_counters(struct source *s)
-{
-	for (int type = 0; type < EV__MAX; type++) {
-		char name[64];
-
-		if (!event_descs[type].counter)
-			continue;
-		snprintf(name, sizeof(name), "%s", event_descs[type].name);
-		*strchr(name, '.') = '_';
-		add_counter(s, type, name);
-		strcat(name, "_rest");
-		add_counter(s, type, name);
-	}
-}
-
-static int map_leaders(struct source *s)
-{
-	int fd = loader_map(s->loader, "leader_calls");
-	struct bpf_map_info info = {};
-	__u32 len = sizeof(info);
-	void *at;
-
-	if (fd < 0)
-		return 0;
-	if (bpf_obj_get_info_by_fd(fd, &info, &len))
-		return -errno;
-	if (info.max_entries == 1) /* they are all in syscall_calls: loader.c */
-		return 0;
-	s->leaders_size = (size_t)info.max_entries * sizeof(*s->leaders);
-	at = mmap(NULL, s->leaders_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (at == MAP_FAILED)
-		return -errno;
-	s->leaders = at;
-	return 0;
-}
-
-int source_open(struct source **out, const struct loader *l, struct pipeline *p)
-{
-	struct source *s = calloc(1, sizeof(*s));
-	__u32 largest = sizeof(__u32);
-	int err;
-
-	if (!s)
-		return -ENOMEM;
-	s->loader = l;
-	s->pipeline = p;
-	s->nr_cpus = libbpf_num_possible_cpus();
-	s->ring = ring_buffer__new(loader_map(l, "ring"), on_record, s, NULL);
-	find_counters(s);
-	for (unsigned int i = 0; i < s->nr_counters; i++)
-		if (s->counters[i].value_size > largest)
-			largest = s->counters[i].value_size;
-	s->keys = malloc((size_t)BATCH * KEY_MAX);
-	s->values = malloc((size_t)BATCH * (largest + 1));
-	err = map_leaders(s);
-	if (!err && (!s->ring || !s->keys || !s->values || s->nr_cpus < 0))
-		err = -ENOMEM;
-	if (err) {
-		source_close(s);
-		return err;
-	}
-	*out = s;
-	return 0;
-}
-
-void source_close(struct source *s)
-{
-	if (!s)
-		return;
-	ring_buffer__free(s->ring);
-	if (s->leaders)
-		munmap(s->leaders, s->leaders_size);
-	free(s->keys);
-	free(s->values);
-	free(s);
-}
-
-int source_poll(struct source *s, int ms, bool eager)
-{
-	struct pollfd pfd = {.fd = ring_buffer__epoll_fd(s->ring), .events = POLLIN};
-
-	/* most records come without a wake-up: look whether the wait was ended or not */
-	if (ms && !s->more) {
-		loader_sleeps(s->loader, eager);
-		poll(&pfd, 1, ms);
-	}
-	return consume(s);
-}
-
 /*
  * Is this counter final? Its process is gone, or out of sight, or all of its cgroup is. One that is younger than
  * what the ring has told may be of a process and a cgroup that are not known yet.
  */
 static bool is_final(struct source *s, const struct ev_hdr *hdr)
 {
-	const struct process *p = process_find(s->pipeline->processes, hdr->pid, hdr->start);
+	const struct process *p;
 
 	if (hdr->time > s->told_until) {
 		s->left = true;
 		return false;
 	}
+	p = process_find(s->pipeline->processes, hdr->pid, hdr->start);
 	if (p && (p->exited || p->left))
 		return true;
 	return container_table_gone(s->pipeline->containers, hdr->cgroup);
 }
 
-/*
- * Goes through one map. A counter is handed on exactly once, when nothing can be added to it any
- * more, and then removed: sums stay exact without a copy of what was handed on before.
- */
-static int take_counters(struct source *s, const struct counter_map *m, bool all)
+/* The value is the record. */
+static bool take_counter(struct source *s, const struct counter_map *m, const void *key,
+			 const void *value, bool all)
 {
-	void *in = NULL;
-	__u64 cursor = 0; /* of the kernel: a bucket number */
-	int err = 0;
-
-	while (!err) {
-		__u32 n = BATCH;
-
-		loader_hold_cpu(s->loader);
-		err = bpf_map_lookup_batch(m->fd, in, &cursor, s->keys, s->values, &n, NULL);
-		if (err && err != -ENOENT) /* -ENOENT: these were the last */
-			n = 0;
-		in = &cursor;
-		for (__u32 i = 0; i < n; i++) {
-			char *value = (char *)s->values + (size_t)i * m->value_size;
-			char *key = (char *)s->keys + (size_t)i * m->key_size;
-
-			if (!all && !is_final(s, (struct ev_hdr *)value))
-				continue;
-			bpf_map_delete_elem(m->fd, key);
-			pipeline_feed(s->pipeline, value, m->value_size);
-		}
-		loader_release_cpu(s->loader);
-	}
-	return err == -ENOENT ? 0 : err;
+	(void)key;
+	if (!all && !is_final(s, value))
+		return false;
+	pipeline_feed(s->pipeline, value, m->value_size);
+	return true;
 }
 
 static void feed_leader(struct source *s, const struct ev_leader_calls *l)
@@ -252,30 +132,152 @@ static bool leader_is_final(struct source *s, const struct ev_leader_calls *l, _
 	return container_table_removed(s->pipeline->containers, cgroup);
 }
 
-/* The same as take_counters() of what first threads have done: bpf/syscall.bpf.c. */
-static int take_leaders(struct source *s, bool all)
+/* The key is its place, the value its state (bpf/syscall.bpf.c): the record is in the other map's memory. */
+static bool take_leader(struct source *s, const struct counter_map *m, const void *key,
+			const void *value, bool all)
 {
-	int fd = loader_map(s->loader, "leader_calls_owned"), err = 0;
-	const __u32 *slots = s->keys, *states = s->values;
-	__u32 cursor = 0;
-	void *in = NULL;
+	const __u32 *slot = key, *state = value;
+	struct ev_leader_calls *l = &s->leaders[*slot];
 
-	while (s->leaders && !err) {
+	(void)m;
+	if (!all && !leader_is_final(s, l, *state))
+		return false;
+	feed_leader(s, l);
+	memset(l, 0, sizeof(*l));
+	return true;
+}
+
+static void add_counter(struct source *s, const char *name, take_fn *take)
+{
+	struct bpf_map_info info = {};
+	__u32 len = sizeof(info);
+	int fd = loader_map(s->loader, name);
+
+	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len) || info.key_size > KEY_MAX)
+		return;
+	s->counters[s->nr_counters++] = (struct counter_map){
+		.fd = fd,
+		.key_size = info.key_size,
+		.value_size = info.value_size,
+		.take = take,
+	};
+}
+
+/* The map of a counter is called like its event: "file_io" holds file.io; "_rest" what found no room in it. */
+static void find_counters(struct source *s)
+{
+	for (int type = 0; type < EV__MAX; type++) {
+		char name[64];
+
+		if (!event_descs[type].counter)
+			continue;
+		snprintf(name, sizeof(name), "%s", event_descs[type].name);
+		*strchr(name, '.') = '_';
+		add_counter(s, name, take_counter);
+		strcat(name, "_rest");
+		add_counter(s, name, take_counter);
+	}
+}
+
+static int map_leaders(struct source *s)
+{
+	int fd = loader_map(s->loader, "leader_calls");
+	struct bpf_map_info info = {};
+	__u32 len = sizeof(info);
+	void *at;
+
+	if (fd < 0)
+		return 0;
+	if (bpf_obj_get_info_by_fd(fd, &info, &len))
+		return -errno;
+	if (info.max_entries == 1) /* they are all in syscall_calls: loader.c */
+		return 0;
+	s->leaders_size = (size_t)info.max_entries * sizeof(*s->leaders);
+	at = mmap(NULL, s->leaders_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (at == MAP_FAILED)
+		return -errno;
+	s->leaders = at;
+	add_counter(s, "leader_calls_owned", take_leader);
+	return 0;
+}
+
+int source_open(struct source **out, const struct loader *l, struct pipeline *p)
+{
+	struct source *s = calloc(1, sizeof(*s));
+	__u32 largest = 0;
+	int err;
+
+	if (!s)
+		return -ENOMEM;
+	s->loader = l;
+	s->pipeline = p;
+	s->nr_cpus = libbpf_num_possible_cpus();
+	s->ring = ring_buffer__new(loader_map(l, "ring"), on_record, s, NULL);
+	err = map_leaders(s);
+	find_counters(s);
+	for (unsigned int i = 0; i < s->nr_counters; i++)
+		if (s->counters[i].value_size > largest)
+			largest = s->counters[i].value_size;
+	s->keys = malloc((size_t)BATCH * KEY_MAX);
+	s->values = malloc((size_t)BATCH * (largest + 1));
+	if (!err && (!s->ring || !s->keys || !s->values || s->nr_cpus < 0))
+		err = -ENOMEM;
+	if (err) {
+		source_close(s);
+		return err;
+	}
+	*out = s;
+	return 0;
+}
+
+void source_close(struct source *s)
+{
+	if (!s)
+		return;
+	ring_buffer__free(s->ring);
+	if (s->leaders)
+		munmap(s->leaders, s->leaders_size);
+	free(s->keys);
+	free(s->values);
+	free(s);
+}
+
+int source_poll(struct source *s, int ms, bool eager)
+{
+	struct pollfd pfd = {.fd = ring_buffer__epoll_fd(s->ring), .events = POLLIN};
+
+	/* most records come without a wake-up: look whether the wait was ended or not */
+	if (ms && !s->more) {
+		loader_sleeps(s->loader, eager);
+		poll(&pfd, 1, ms);
+	}
+	return consume(s);
+}
+
+/*
+ * Goes through one map. A counter is handed on exactly once, when nothing can be added to it any
+ * more, and then removed: sums stay exact without a copy of what was handed on before.
+ */
+static int take_counters(struct source *s, const struct counter_map *m, bool all)
+{
+	void *in = NULL;
+	__u64 cursor = 0; /* of the kernel: a bucket number */
+	int err = 0;
+
+	while (!err) {
 		__u32 n = BATCH;
 
 		loader_hold_cpu(s->loader);
-		err = bpf_map_lookup_batch(fd, in, &cursor, s->keys, s->values, &n, NULL);
-		if (err && err != -ENOENT)
+		err = bpf_map_lookup_batch(m->fd, in, &cursor, s->keys, s->values, &n, NULL);
+		if (err && err != -ENOENT) /* -ENOENT: these were the last */
 			n = 0;
 		in = &cursor;
 		for (__u32 i = 0; i < n; i++) {
-			struct ev_leader_calls *l = &s->leaders[slots[i]];
+			const char *value = (char *)s->values + (size_t)i * m->value_size;
+			const char *key = (char *)s->keys + (size_t)i * m->key_size;
 
-			if (!all && !leader_is_final(s, l, states[i]))
-				continue;
-			feed_leader(s, l);
-			memset(l, 0, sizeof(*l));
-			bpf_map_delete_elem(fd, &slots[i]);
+			if (m->take(s, m, key, value, all))
+				bpf_map_delete_elem(m->fd, key);
 		}
 		loader_release_cpu(s->loader);
 	}
@@ -284,7 +286,7 @@ static int take_leaders(struct source *s, bool all)
 
 static int take_all_counters(struct source *s, bool all)
 {
-	int first = take_leaders(s, all);
+	int first = 0;
 
 	for (unsigned int i = 0; i < s->nr_counters; i++) {
 		int err = take_counters(s, &s->counters[i], all);
