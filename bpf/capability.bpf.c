@@ -140,13 +140,13 @@ static __always_inline bool check_add(struct checks *p, const struct check *c)
 	return false;
 }
 
-static __always_inline void check_keep(const struct check *c, int nr)
+static __always_inline void check_keep(const struct seen *who, const struct check *c, int nr)
 {
 	__u32 tid = bpf_get_current_pid_tgid();
 	struct checks *p = bpf_map_lookup_elem(&task_checks, &tid);
 
 	if (nr < 0 || !cfg.join_checks) { /* a page fault: no call to wait for */
-		check_count(c, CHECK_NO_CALL, 0);
+		check_count(who, c, CHECK_NO_CALL, 0);
 		return;
 	}
 	if (!p) {
@@ -155,7 +155,7 @@ static __always_inline void check_keep(const struct check *c, int nr)
 		if (!bpf_map_update_elem(&task_checks, &tid, &first, BPF_NOEXIST))
 			check_mark(tid, 1);
 		else
-			check_count(c, CHECK_NO_CALL, 0);
+			check_count(who, c, CHECK_NO_CALL, 0);
 		return;
 	}
 	if (!p->nr) {
@@ -163,11 +163,12 @@ static __always_inline void check_keep(const struct check *c, int nr)
 		check_mark(tid, 1);
 	}
 	if (!check_add(p, c))
-		check_count(c, CHECK_NO_CALL, 0);
+		check_count(who, c, CHECK_NO_CALL, 0);
 }
 
-static __always_inline void check_begin(const struct cred *cred, struct user_namespace *ns,
-					__u32 cap, int ret, __u32 flags, int nr)
+static __always_inline void check_begin(const struct seen *who, const struct cred *cred,
+					struct user_namespace *ns, __u32 cap, int ret, __u32 flags,
+					int nr)
 {
 	struct task_struct *t = (struct task_struct *)bpf_get_current_task();
 	struct check c = {.count = 1};
@@ -179,17 +180,21 @@ static __always_inline void check_begin(const struct cred *cred, struct user_nam
 		flags |= CHECK_OWN;
 	flags |= namespace_of(t, ns) << 3;
 	c.what = flags << 8 | (cap & 0xff);
-	check_keep(&c, nr);
+	check_keep(who, &c, nr);
 }
 
 TRACED("tp_btf/cap_capable", capability_check, const struct cred *cred,
        struct user_namespace *target, const struct user_namespace *capable, int cap, int ret)
 {
 	__u64 base = ctx_address(ctx);
+	const struct seen *who;
 
-	if (!current_watched() || !ev_enabled(EV_capability_checks) || !on_task_stack(base))
+	if (!ev_enabled(EV_capability_checks) || !on_task_stack(base))
 		return 0;
-	check_begin(cred, target, cap, ret, is_probe(ctx, base) ? CHECK_PROBE : 0, current_call());
+	who = seen_watched();
+	if (who)
+		check_begin(who, cred, target, cap, ret, is_probe(ctx, base) ? CHECK_PROBE : 0,
+			    current_call());
 	return 0;
 }
 
@@ -197,9 +202,10 @@ SEC("fexit/cap_capable")
 int BPF_PROG(capability_check_exit, const struct cred *cred, struct user_namespace *target, int cap,
 	     unsigned int opts, int ret)
 {
-	if (!current_watched() || !ev_enabled(EV_capability_checks))
-		return 0;
-	check_begin(cred, target, cap, ret, opts & CAP_OPT_NOAUDIT ? CHECK_PROBE : 0,
-		    current_call());
+	const struct seen *who = ev_enabled(EV_capability_checks) ? seen_watched() : NULL;
+
+	if (who)
+		check_begin(who, cred, target, cap, ret, opts & CAP_OPT_NOAUDIT ? CHECK_PROBE : 0,
+			    current_call());
 	return 0;
 }

@@ -126,16 +126,16 @@ __inline_always bool task_has_checks(__u32 tid)
 	return mark && *mark;
 }
 
-__inline_always void check_count(const struct check *c, __u32 sysnr, __s32 err)
+__inline_always void check_count(const struct seen *who, const struct check *c, __u32 sysnr,
+				 __s32 err)
 {
-	struct task_struct *t = (struct task_struct *)bpf_get_current_task();
 	struct ev_capability_checks e = {}, *v;
 	struct check_key k = {};
 
-	k.cgroup = current_cgroup_id();
-	k.tgid = bpf_get_current_pid_tgid() >> 32;
-	k.start = task_start(t) >> 10;
-	k.nr = task_in_setup(t) ? sysnr ^ 1u << 31 : sysnr;
+	k.cgroup = who->cgroup;
+	k.tgid = who->tgid;
+	k.start = who->start;
+	k.nr = who->setup ? sysnr ^ 1u << 31 : sysnr;
 	k.err = err;
 	k.what = c->what;
 	v = bpf_map_lookup_elem(&capability_checks, &k);
@@ -203,7 +203,7 @@ __inline_always bool check_was_idle(__u32 sysnr, __u32 cap, __u64 before)
 }
 
 /* The call @sysnr of the current task is over, with @err: so much for the checks made in it. */
-__inline_always void checks_resolve(__u32 tid, __u32 sysnr, __s32 err)
+__inline_always void checks_resolve(const struct seen *who, __u32 tid, __u32 sysnr, __s32 err)
 {
 	struct checks *p = bpf_map_lookup_elem(&task_checks, &tid);
 
@@ -214,7 +214,7 @@ __inline_always void checks_resolve(__u32 tid, __u32 sysnr, __s32 err)
 		p->c[0].what |= CHECK_PROBE << 8;
 	for (__u32 i = 0; i < CHECKS_PER_CALL; i++)
 		if (i < p->nr)
-			check_count(&p->c[i], sysnr, err);
+			check_count(who, &p->c[i], sysnr, err);
 	p->nr = 0;
 	check_mark(tid, -1);
 }

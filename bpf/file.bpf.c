@@ -6,6 +6,7 @@
  * kprobes, from what the kernel found during the call (PATH_IN_CALL).
  */
 #include "io.bpf.h"
+#include "leader.bpf.h"
 #include "resolved.bpf.h"
 #include "uring.bpf.h"
 #include "traced.bpf.h"
@@ -46,7 +47,7 @@ struct file_ident {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 65536);
+	__uint(max_entries, 32768);
 	__type(key, __u64); /* address of the struct file */
 	__type(value, struct file_ident);
 } file_ids SEC(".maps");
@@ -187,8 +188,10 @@ struct io_key {
 	__u64 cgroup;
 	__u64 file; /* identity number; 0: closed by another thread during the call */
 	__u32 tgid;
-	__u32 start; /* low bits of the start time; bit 31: set-up phase */
+	__u32 start; /* low bits of the start time; IO_SETUP */
 };
+
+#define IO_SETUP (1u << 31)
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -212,6 +215,11 @@ struct {
 	__type(value, struct ev_file_io);
 } file_io_new SEC(".maps");
 
+static __always_inline __u32 io_key_start(__u32 start, bool setup)
+{
+	return (start & ~IO_SETUP) | (setup ? IO_SETUP : 0);
+}
+
 static __always_inline void io_key_fill(struct io_key *k, __u64 file)
 {
 	const struct seen *who = seen_caller();
@@ -221,7 +229,7 @@ static __always_inline void io_key_fill(struct io_key *k, __u64 file)
 	k->cgroup = who->cgroup;
 	k->file = file;
 	k->tgid = who->tgid;
-	k->start = (who->start & ~(1u << 31)) | (who->setup ? 1u << 31 : 0);
+	k->start = io_key_start(who->start, who->setup);
 }
 
 static __always_inline void io_add(struct ev_file_io *v, __u32 dir, __u64 bytes)
@@ -259,8 +267,110 @@ static __always_inline __u64 file_adopt(struct file *f)
 	return id;
 }
 
-/* The first use of a file by a process. */
-static __always_inline void io_first(struct file *f, __u64 id, __u32 dir, __u64 bytes)
+/* @v has room nowhere: summed without its file as well. */
+static __always_inline void io_rest(struct ev_file_io *v, struct io_key *k)
+{
+	struct ev_file_io *old;
+
+	__builtin_memset(&v->path, 0,
+			 __builtin_offsetof(struct file_id, path_flags) -
+				 __builtin_offsetof(struct file_id, path));
+	v->file = k->file = k->tgid = 0;
+	k->start &= IO_SETUP;
+	old = counter_rest(&file_io_rest, k, &v->hdr, sizeof(*v));
+	if (!old)
+		return;
+	__sync_fetch_and_add(&old->reads, v->reads);
+	__sync_fetch_and_add(&old->read_bytes, v->read_bytes);
+	__sync_fetch_and_add(&old->writes, v->writes);
+	__sync_fetch_and_add(&old->written_bytes, v->written_bytes);
+	__sync_fetch_and_add(&old->mmaps, v->mmaps);
+}
+
+/* ---- the files of first threads ---- */
+
+/* Which place has the file at @address, or, for 0, is free; EV_LEADER_FILES: none. */
+static __always_inline __u32 leader_file_place(struct ev_leader *l, __u64 address)
+{
+	volatile __u32 *found = &l->file_found; /* there the verifier does not follow it */
+	__u32 i;
+
+#pragma unroll
+	for (i = 0; i < EV_LEADER_FILES; i++)
+		if (l->file_at[i] == address)
+			break;
+	*found = i;
+	return *found;
+}
+
+/*
+ * What was counted at a place leaves it: with the file itself (@final), or because another file needs the place.
+ * Then it waits with the other counters, where its file is counted further: none takes a place twice.
+ */
+static __always_inline void leader_file_leaves(struct ev_leader *l, __u32 i, bool final)
+{
+	struct io_key k = {};
+	struct ev_file_io *v;
+
+	bound(i, EV_LEADER_FILES - 1);
+	v = &l->file[i].io;
+	l->file_at[i] = 0;
+	k.cgroup = v->hdr.cgroup;
+	k.file = v->file;
+	k.tgid = v->hdr.pid;
+	k.start = io_key_start(v->hdr.start >> 10, v->hdr.flags & EV_F_SETUP);
+	if (!final && !bpf_map_update_elem(&file_io, &k, v, BPF_NOEXIST))
+		return;
+	if (bpf_ringbuf_output(&ring, v, sizeof(*v), BPF_RB_NO_WAKEUP) &&
+	    bpf_map_update_elem(&file_io, &k, v, BPF_NOEXIST))
+		io_rest(v, &k);
+}
+
+/* The counter of @f, if it has a place and that is still its own. */
+static __always_inline struct ev_file_io *leader_file(struct ev_leader *l, struct file *f,
+						      bool setup)
+{
+	__u32 i = leader_file_place(l, (__u64)f);
+	struct ev_leader_file *p;
+
+	if (i >= EV_LEADER_FILES)
+		return NULL;
+	p = &l->file[i];
+	/* the name as well: another thread may have opened another file, where all of this one was */
+	if (p->dentry == (__u64)BPF_CORE_READ(f, f_path.dentry) &&
+	    p->mnt == (__u64)BPF_CORE_READ(f, f_path.mnt) &&
+	    p->inode == (__u64)BPF_CORE_READ(f, f_inode) &&
+	    p->name == BPF_CORE_READ(f, f_path.dentry, d_name.hash_len) &&
+	    !(p->io.hdr.flags & EV_F_SETUP) == !setup)
+		return &p->io;
+	leader_file_leaves(l, i, true);
+	return NULL;
+}
+
+/* Gives @f a place, which has been counted in @v so far. */
+static __always_inline void leader_file_begins(struct ev_leader *l, struct file *f,
+					       const struct ev_file_io *v)
+{
+	__u32 i = leader_file_place(l, 0);
+	struct ev_leader_file *p;
+
+	if (i >= EV_LEADER_FILES) {
+		i = l->file_next++;
+		leader_file_leaves(l, i, false);
+	}
+	bound(i, EV_LEADER_FILES - 1);
+	p = &l->file[i];
+	p->dentry = (__u64)BPF_CORE_READ(f, f_path.dentry);
+	p->mnt = (__u64)BPF_CORE_READ(f, f_path.mnt);
+	p->inode = (__u64)BPF_CORE_READ(f, f_inode);
+	p->name = BPF_CORE_READ(f, f_path.dentry, d_name.hash_len);
+	p->io = *v;
+	l->file_at[i] = (__u64)f;
+}
+
+/* The first use of a file by a process; @l: its first thread's entry, if that is who uses it. */
+static __always_inline void io_first(struct file *f, __u64 id, __u32 dir, __u64 bytes,
+				     struct ev_leader *l)
 {
 	const struct seen *who = seen_caller();
 	struct ev_file_io *v, *old;
@@ -281,39 +391,45 @@ static __always_inline void io_first(struct file *f, __u64 id, __u32 dir, __u64 
 	}
 	v->file = id;
 	io_add(v, dir, bytes);
+	if (l) {
+		leader_file_begins(l, f, v);
+		return;
+	}
 	io_key_fill(&k, id);
 	if (bpf_map_update_elem(&file_io, &k, v, BPF_NOEXIST) == 0)
 		return;
-	/* another CPU was first, or the map is full: then it is summed without its file as well */
+	/* another CPU was first, or the map is full */
 	old = bpf_map_lookup_elem(&file_io, &k);
-	if (!old) {
-		__builtin_memset(&v->path, 0,
-				 __builtin_offsetof(struct file_id, path_flags) -
-					 __builtin_offsetof(struct file_id, path));
-		v->file = k.file = k.tgid = 0;
-		k.start &= 1u << 31;
-		old = counter_rest(&file_io_rest, &k, &v->hdr, sizeof(*v));
-	}
 	if (old)
 		io_add(old, dir, bytes);
+	else
+		io_rest(v, &k);
 }
 
-/* Accounts one end. A function of its own: verified once, not for every way to either end. */
-__attribute__((noinline)) int io_account(__u64 file, __u32 dir, __u64 bytes)
+/*
+ * Accounts one end; @own: of the call that ends here. A function of its own: verified once, not for every way to
+ * either end.
+ */
+__attribute__((noinline)) int io_account(__u64 file, __u32 dir, __u64 bytes, bool own)
 {
 	struct file *f = (struct file *)file;
-	__u64 id = f ? ident_find(f) : 0;
-	struct ev_file_io *v = NULL;
+	const struct seen *who = seen_caller();
+	struct ev_leader *l = f && own && who ? leader_entry(who) : NULL;
+	struct ev_file_io *v = l ? leader_file(l, f, who->setup) : NULL;
 	struct io_key k = {};
+	__u64 id = 0;
 
-	if (id || !f) {
-		io_key_fill(&k, id);
-		v = bpf_map_lookup_elem(&file_io, &k);
+	if (!v) {
+		id = f ? ident_find(f) : 0;
+		if (id || !f) {
+			io_key_fill(&k, id);
+			v = bpf_map_lookup_elem(&file_io, &k);
+		}
 	}
 	if (v)
 		io_add(v, dir, bytes);
 	else
-		io_first(f, id, dir, bytes);
+		io_first(f, id, dir, bytes, l);
 	return 0;
 }
 
@@ -328,7 +444,7 @@ int SYS_EXIT(file_io_exit, struct pt_regs *regs, long ret)
 		const struct io_end *end = &now->end[i];
 
 		if (end->class == IO_FILE || end->class == IO_GONE)
-			io_account(end->file, end->dir, end->bytes);
+			io_account(end->file, end->dir, end->bytes, true);
 	}
 	io_next(ctx, now, IO_FILE);
 	return 0;
@@ -339,15 +455,22 @@ int SYS_EXIT(file_io_exit, struct pt_regs *regs, long ret)
 /*
  * A new file has come to a used address: what this process did with the file that was there is
  * final. It leaves now, so that a process that opens files all day does not fill the map. Returns the
- * place of the old file's number, or NULL.
+ * place of the old file's number, or NULL. @own: at the exit of a call.
  */
-static __always_inline struct file_ident *io_retire(struct file *f)
+static __always_inline struct file_ident *io_retire(struct file *f, bool own)
 {
 	__u64 addr = (__u64)f;
 	struct file_ident *old = bpf_map_lookup_elem(&file_ids, &addr);
+	const struct seen *who = seen_caller();
+	struct ev_leader *l = own && who ? leader_entry(who) : NULL;
+	__u32 i = l ? leader_file_place(l, addr) : EV_LEADER_FILES;
 	struct ev_file_io *v;
 	struct io_key k = {};
 
+	if (i < EV_LEADER_FILES) {
+		leader_file_leaves(l, i, true);
+		return old;
+	}
 	if (!old)
 		return NULL;
 	io_key_fill(&k, old->id);
@@ -429,7 +552,7 @@ static __always_inline void open_fill(struct ev_file_open *e, struct file *f, __
 static __always_inline void open_succeeded(struct file *f, int fd, __u32 flags, __u32 how)
 {
 	bool io = ev_enabled(EV_file_io), created = BPF_CORE_READ(f, f_mode) & FMODE_CREATED;
-	struct file_ident *place = io ? io_retire(f) : NULL;
+	struct file_ident *place = io ? io_retire(f, !how) : NULL;
 	struct scratch *s = open_begin(EV_file_open, sizeof(struct ev_file_open), how);
 	struct ev_file_open *e;
 
@@ -1124,6 +1247,6 @@ TRACED("tp_btf/io_uring_complete", file_uring, struct io_ring_ctx *ring, struct 
 		return 0;
 	for (int i = 0; i < 2; i++)
 		if (end[i].class == IO_FILE || end[i].class == IO_GONE)
-			io_account(end[i].file, end[i].dir, end[i].bytes);
+			io_account(end[i].file, end[i].dir, end[i].bytes, false);
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * System calls that move data: the exit of one becomes up to two ends (sendfile(2) reads one file
- * and writes another). syscall_io finds out once what the ends are, and leaves it in `io_now`; the
+ * and writes another). syscall_io finds out once what the ends are, and leaves it in struct seen; the
  * subsystems' io programs account those that are their own, and pass on while there are others:
  *
  *	for (i = 0; i < 2; i++)
@@ -39,32 +39,12 @@ enum io_class {
 	IO_NET, /* AF_INET and AF_INET6 sockets, but TCP's: its bytes are told when it closes */
 };
 
-struct io_end {
-	__u64 file; /* struct file; 0: closed */
-	__u64 bytes;
-	__u32 dir; /* enum io_dir; IO_NONE: this end is not there */
-	__u32 class; /* enum io_class */
-};
-
-struct io_now {
-	struct io_end end[2];
-	__u32 nr; /* the system call's native number */
-	__u32 pad;
-};
-
-/* What the call moves whose exit this CPU is dealing with. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct io_now);
-} io_now SEC(".maps");
-
+/* What the call moves whose exit this CPU is dealing with: syscall_io finds it out. */
 __inline_always struct io_now *io_now_get(void)
 {
-	__u32 zero = 0;
+	struct seen *who = seen_slot((struct task_struct *)bpf_get_current_task());
 
-	return bpf_map_lookup_elem(&io_now, &zero);
+	return who ? &who->io : NULL;
 }
 
 /* What a call does with which of its arguments. How it tells the bytes: as its result, unless... */

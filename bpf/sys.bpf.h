@@ -192,11 +192,25 @@ struct outcome {
 	__u64 ns; /* how long it took; 0: not known */
 };
 
+/* What one call moves: bpf/io.bpf.h. */
+struct io_end {
+	__u64 file; /* struct file; 0: closed */
+	__u64 bytes;
+	__u32 dir; /* enum io_dir; IO_NONE: this end is not there */
+	__u32 class; /* enum io_class */
+};
+
+struct io_now {
+	struct io_end end[2];
+	__u32 nr; /* the system call's native number */
+	__u32 pad;
+};
+
 /*
  * What this CPU found out about the tasks that it saw at the exit of system calls. Most exits are of a task
  * that was there before, watched or not: then nothing is looked up. Those that call each other (a pipe's
  * ends, a server and its client) mostly have a slot each. seen_watched() fills a slot, whoever
- * calls it; .call is written by syscall_exit and syscall_task_exit alone. What syscall_exit tail-calls may read its
+ * calls it; .call is written by syscall_exit and syscall_task_exit alone, .io by syscall_io. What syscall_exit tail-calls may read its
  * own slot, as no other exit is dealt with on this CPU meanwhile.
  */
 struct seen {
@@ -210,8 +224,9 @@ struct seen {
 	/* for headers */
 	__u64 started; /* the whole start time */
 	__u32 vpid;
-	__u32 leader; /* its entry of leader_calls, + 1; 0: not looked for yet */
+	__u32 leader; /* its entry of leaders, + 1; 0: not looked for yet */
 	struct outcome call;
+	struct io_now io;
 };
 
 #define SEEN_BITS 4

@@ -10,6 +10,7 @@
  * A seccomp filter comes before sys_enter: a call that it answers itself has an exit and no entry.
  */
 #include "check.bpf.h"
+#include "leader.bpf.h"
 #include "uring.bpf.h"
 #include "traced.bpf.h"
 
@@ -22,6 +23,8 @@ struct call_key {
 	__u32 nr; /* ABI and number; EV_CALL_* */
 	__s32 err;
 };
+
+#define LEADER_PROBES 4 /* in how many places an entry may have the count of a call */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -45,32 +48,6 @@ struct {
 	__type(key, __u32);
 	__type(value, struct ev_syscall_calls);
 } syscall_new SEC(".maps");
-
-/*
- * The calls of first threads. A thread has the place of its tid, if that is free: no search, no hash, and an
- * exit finds the place in struct seen. Only the thread itself writes there, from when it has put the place into
- * leader_calls_owned until it calls itself ended, or its cgroup is gone; then user space takes the numbers, and
- * gives the place free. (The lock of that map's bucket is also what orders one side's reads behind the other's
- * writes.) What finds no place here is in syscall_calls, as are the calls of other threads.
- */
-#define LEADERS	      1024 /* a power of two */
-#define LEADER_NONE   ~0u /* in struct seen: it has no place */
-#define LEADER_PROBES 4
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, LEADERS);
-	__type(key, __u32);
-	__type(value, struct ev_leader_calls);
-} leader_calls SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, LEADERS);
-	__type(key, __u32);
-	__type(value, __u32); /* enum ev_leader_state */
-} leader_calls_owned SEC(".maps");
 
 /*
  * Calls under way, when durations are wanted. Key: tid. The entry of a task stays until it ends: a
@@ -131,52 +108,22 @@ static __always_inline void call_rest(struct call_key *k, struct ev_syscall_call
 		call_add(old, v->total, v->denied);
 }
 
-static __always_inline __u32 leader_slot(__u32 tid)
-{
-	return tid & (LEADERS - 1);
-}
-
-/*
- * The place of a first thread that makes a call, taken if it is free; LEADER_NONE, or the place + 1. Masks instead
- * of branches, as the verifier would follow each of them.
- */
-static __always_inline __u32 leader_find(const struct seen *who)
-{
-	__u32 tid = bpf_get_current_pid_tgid(), slot = leader_slot(tid), lives = LEADER_LIVES;
-	struct ev_leader_calls *l = bpf_map_lookup_elem(&leader_calls, &slot);
-	__u64 mine;
-
-	if (!l)
-		return LEADER_NONE;
-	if (same(l->hdr.pid, 0) & same(tid, who->tgid) &&
-	    !bpf_map_update_elem(&leader_calls_owned, &slot, &lives, BPF_NOEXIST)) {
-		seen_header(&l->hdr, who, EV_syscall_calls, sizeof(struct ev_syscall_calls),
-			    bpf_ktime_get_boot_ns());
-		l->setup = l->hdr;
-		l->ended = 0;
-	}
-	mine = same(l->hdr.pid, tid) & same(l->hdr.start, who->started) & same(l->ended, 0) &
-	       same(l->hdr.cgroup, who->cgroup);
-	return (slot + 1) | (mine - 1);
-}
-
-/* Counts a call of a first thread; false: it has no place, or not for this one. */
+/* Counts a call of a first thread; false: it has no entry, or no place for this one. */
 static __always_inline bool leader_count(struct seen *who)
 {
-	__u32 nr = call_key_nr(who), slot, at;
+	__u32 nr = call_key_nr(who), at;
 	__s32 err = who->call.err;
-	struct ev_leader_calls *l;
+	struct ev_leader *l;
 
 	if (!who->leader)
 		who->leader = leader_find(who);
-	slot = who->leader - 1;
-	l = bpf_map_lookup_elem(&leader_calls, &slot);
-	if (!l || l->hdr.pid != who->tgid)
+	l = leader_entry(who);
+	if (!l)
 		return false;
 	at = (nr ^ (__u32)err << 3) * 2654435769u >> (32 - EV_LEADER_BITS);
 #pragma unroll
 	for (__u32 i = 0; i < LEADER_PROBES; i++) {
-		struct ev_call_count *c = &l->c[(at + i) & (EV_LEADER_CALLS - 1)];
+		struct ev_call_count *c = &l->call[(at + i) & (EV_LEADER_CALLS - 1)];
 
 		if (c->count && (c->nr != nr || c->err != err))
 			continue;
@@ -191,18 +138,17 @@ static __always_inline bool leader_count(struct seen *who)
 	return false;
 }
 
-/* The place of a first thread; NULL: it has none. */
-static __always_inline struct ev_leader_calls *leader_of(struct task_struct *t, __u32 slot)
+/* The entry of a first thread by its place; NULL: it has none. */
+static __always_inline struct ev_leader *leader_of(struct task_struct *t, __u32 slot)
 {
 	__u32 tid = bpf_get_current_pid_tgid();
-	struct ev_leader_calls *l =
-		cfg.leader_calls ? bpf_map_lookup_elem(&leader_calls, &slot) : NULL;
+	struct ev_leader *l = cfg.leaders ? bpf_map_lookup_elem(&leaders, &slot) : NULL;
 
 	return l && l->hdr.pid == tid && l->hdr.start == task_start(t) && !l->ended ? l : NULL;
 }
 
 /* It may have become another program, or user, unless it has gone to another container. */
-static __always_inline void leader_name(struct ev_leader_calls *l, struct task_struct *t)
+static __always_inline void leader_name(struct ev_leader *l, struct task_struct *t)
 {
 	if (l->hdr.cgroup != current_cgroup_id())
 		return;
@@ -213,7 +159,7 @@ static __always_inline void leader_name(struct ev_leader_calls *l, struct task_s
 
 static __always_inline void leader_executed(struct task_struct *t)
 {
-	struct ev_leader_calls *l = leader_of(t, leader_slot(bpf_get_current_pid_tgid()));
+	struct ev_leader *l = leader_of(t, leader_slot(bpf_get_current_pid_tgid()));
 
 	if (l)
 		leader_name(l, t);
@@ -223,13 +169,13 @@ static __always_inline void leader_executed(struct task_struct *t)
 static __always_inline void leader_ended(struct task_struct *t)
 {
 	__u32 slot = leader_slot(bpf_get_current_pid_tgid()), ended = LEADER_ENDED;
-	struct ev_leader_calls *l = leader_of(t, slot);
+	struct ev_leader *l = leader_of(t, slot);
 
 	if (!l)
 		return;
 	leader_name(l, t);
 	l->ended = 1;
-	bpf_map_update_elem(&leader_calls_owned, &slot, &ended, BPF_EXIST);
+	bpf_map_update_elem(&leaders_owned, &slot, &ended, BPF_EXIST);
 }
 
 static __always_inline void call_count(struct seen *who)
@@ -239,7 +185,7 @@ static __always_inline void call_count(struct seen *who)
 	struct call_key k;
 	__u32 zero = 0;
 
-	if (cfg.leader_calls && leader_count(who))
+	if (cfg.leaders && leader_count(who))
 		return;
 	k.cgroup = who->cgroup;
 	k.tgid = who->tgid;
@@ -518,7 +464,7 @@ int SYS_EXIT(syscall_exit, struct pt_regs *regs, long ret)
 		call_trace(who, &c, o);
 	}
 	if (cfg.join_checks && task_has_checks(tid))
-		checks_resolve(tid, o->sysnr, o->err);
+		checks_resolve(who, tid, o->sysnr, o->err);
 	nr = o->nr;
 	if (nr >= 0 && nr < EV_NR_SYSCALLS)
 		bpf_tail_call(ctx, &sys_progs, nr);
@@ -602,7 +548,7 @@ static __always_inline void last_call(struct task_struct *t)
 				     : nr == COMPAT_exit || nr == COMPAT_exit_group;
 	o->sysnr = EV_SYSNR(abi, nr);
 	if (cfg.join_checks && task_has_checks(tid))
-		checks_resolve(tid, exits ? o->sysnr : CHECK_NO_CALL, 0);
+		checks_resolve(who, tid, exits ? o->sysnr : CHECK_NO_CALL, 0);
 	if (cfg.join_checks)
 		bpf_map_delete_elem(&task_checks, &tid);
 	if (!exits)

@@ -18,7 +18,7 @@ struct ev_config {
 	__u64 stream_bytes; /* syscall.call is not sent when this much waits: the rest is the others' */
 	__u32 adopt_new; /* cgroups created from now on may be containers */
 	__u32 count_syscalls; /* keep syscall.calls */
-	__u32 leader_calls; /* those of first threads in a map of their own: no filters, no durations */
+	__u32 leaders; /* first threads have an entry in a map of their own: no filters, no durations */
 	__u32 time_syscalls; /* sys_enter is attached: durations are known */
 	__u32 trace_syscalls; /* send syscall.call for every call */
 	__u32 join_checks; /* capability checks are seen: sys_exit tells what became of the calls */

@@ -72,30 +72,4 @@ struct ev_hdr {
 #define EV_X32_BIT	  0x40000000 /* in the number of such a call, as the kernel has it */
 #define EV_SYSNR(abi, nr) ((abi) << 16 | (nr))
 
-/*
- * The calls of a process's first thread (its thread group's leader), one map entry for each such thread: most
- * processes have no other, and a thread alone needs no atomic additions. Each count becomes a syscall.calls.
- */
-#define EV_LEADER_BITS	 6
-#define EV_LEADER_CALLS	 (1 << EV_LEADER_BITS)
-#define EV_CALL_SETUP	 (1u << 31) /* in .nr, beside what type sysnr says */
-#define EV_CALL_FILTERED (1u << 30)
-
-struct ev_call_count {
-	__u32 nr;
-	__s32 err;
-	__u64 count; /* 0: the place is free */
-	__u64 time; /* of the first one */
-};
-
-struct ev_leader_calls {
-	struct ev_hdr
-		hdr; /* name and ids are of its last execve(2), then of its end; .pid 0: the entry is free */
-	struct ev_hdr setup; /* the same for its calls in the set-up phase: of when it began */
-	__u64 ended; /* it makes no more calls */
-	struct ev_call_count c[EV_LEADER_CALLS];
-};
-
-enum ev_leader_state { LEADER_LIVES = 1, LEADER_ENDED };
-
 #endif

@@ -45,7 +45,7 @@ static int probe(struct loader **out)
 	recorder_settings(&o, &lo);
 	lo.config.nr_pids = lo.config.nr_uids = EV_FILTER_MAX;
 	lo.config.nr_comms = lo.config.nr_ports = EV_FILTER_MAX;
-	lo.config.leader_calls = 1;
+	lo.config.leaders = 1;
 	lo.ask_verifier = true;
 	err = loader_open(out, &lo);
 	if (!err) {

@@ -403,7 +403,7 @@ static int prepare_maps(const struct loader *l, struct bpf_object *obj)
 		else if (!strcmp(name, "ring"))
 			bpf_map__set_max_entries(map, l->options.ring_bytes);
 		else if ((!strcmp(name, "syscall_inflight") && !l->options.trace_enter) ||
-			 (!strcmp(name, "leader_calls") && !l->options.config.leader_calls))
+			 (!strcmp(name, "leaders") && !l->options.config.leaders))
 			bpf_map__set_max_entries(map, 1);
 		else
 			err = allocate_as_needed(l, map);

@@ -155,8 +155,8 @@ static void configure(const struct options *o, struct loader_options *lo)
 	for (c->nr_comms = 0; c->nr_comms < o->comms.nr && c->nr_comms < EV_FILTER_MAX;
 	     c->nr_comms++)
 		snprintf(c->comms[c->nr_comms], sizeof(c->comms[0]), "%s", o->comms.v[c->nr_comms]);
-	c->leader_calls = c->count_syscalls && !c->time_syscalls && !c->nr_pids && !c->nr_uids &&
-			  !c->nr_comms;
+	c->leaders = c->count_syscalls && !c->time_syscalls && !c->nr_pids && !c->nr_uids &&
+		     !c->nr_comms;
 }
 
 /* Without any, the scan will say so. */

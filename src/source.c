@@ -9,6 +9,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include "clock.h"
+#include "leader.h"
 #include "log.h"
 #include "source.h"
 
@@ -35,7 +36,7 @@ struct source {
 	struct ring_buffer *ring;
 	struct counter_map counters[2 * EV__MAX + 1];
 	unsigned int nr_counters;
-	struct ev_leader_calls *leaders; /* the map's memory; NULL: it is not used */
+	struct ev_leader *leaders; /* the map's memory; NULL: it is not used */
 	size_t leaders_size; /* bytes */
 	unsigned int taken; /* records, in this turn */
 	__u64 swept; /* pipeline.nr_records at the last sweep */
@@ -99,10 +100,13 @@ static bool take_counter(struct source *s, const struct counter_map *m, const vo
 	return true;
 }
 
-static void feed_leader(struct source *s, const struct ev_leader_calls *l)
+static void feed_leader(struct source *s, const struct ev_leader *l)
 {
+	for (int i = 0; i < EV_LEADER_FILES; i++)
+		if (l->file_at[i])
+			pipeline_feed(s->pipeline, &l->file[i].io, sizeof(l->file[i].io));
 	for (int i = 0; i < EV_LEADER_CALLS; i++) {
-		const struct ev_call_count *c = &l->c[i];
+		const struct ev_call_count *c = &l->call[i];
 		struct ev_syscall_calls e = {
 			.hdr = c->nr & EV_CALL_SETUP ? l->setup : l->hdr,
 			.nr = c->nr & ~(EV_CALL_SETUP | EV_CALL_FILTERED),
@@ -123,7 +127,7 @@ static void feed_leader(struct source *s, const struct ev_leader_calls *l)
  * May this first thread's entry be taken: does nobody write there any more? While it lives, only its cgroup is read
  * (0: the entry is just being made).
  */
-static bool leader_is_final(struct source *s, const struct ev_leader_calls *l, __u32 state)
+static bool leader_is_final(struct source *s, const struct ev_leader *l, __u32 state)
 {
 	__u64 cgroup = __atomic_load_n(&l->hdr.cgroup, __ATOMIC_ACQUIRE);
 
@@ -137,7 +141,7 @@ static bool take_leader(struct source *s, const struct counter_map *m, const voi
 			const void *value, bool all)
 {
 	const __u32 *slot = key, *state = value;
-	struct ev_leader_calls *l = &s->leaders[*slot];
+	struct ev_leader *l = &s->leaders[*slot];
 
 	(void)m;
 	if (!all && !leader_is_final(s, l, *state))
@@ -181,7 +185,7 @@ static void find_counters(struct source *s)
 
 static int map_leaders(struct source *s)
 {
-	int fd = loader_map(s->loader, "leader_calls");
+	int fd = loader_map(s->loader, "leaders");
 	struct bpf_map_info info = {};
 	__u32 len = sizeof(info);
 	void *at;
@@ -197,7 +201,7 @@ static int map_leaders(struct source *s)
 	if (at == MAP_FAILED)
 		return -errno;
 	s->leaders = at;
-	add_counter(s, "leader_calls_owned", take_leader);
+	add_counter(s, "leaders_owned", take_leader);
 	return 0;
 }
 

@@ -17,11 +17,13 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include "leader.h"
 #include "place.h"
 #include "place.skel.h"
 #include "programs.h"
@@ -598,26 +600,25 @@ static __u32 leader_slot(const struct programs *p)
 	struct bpf_map_info info = {};
 	__u32 len = sizeof(info);
 
-	assert_int_equal(bpf_obj_get_info_by_fd(loader_map(p->loader, "leader_calls"), &info, &len),
-			 0);
+	assert_int_equal(bpf_obj_get_info_by_fd(loader_map(p->loader, "leaders"), &info, &len), 0);
 	return getpid() % info.max_entries;
 }
 
-static struct ev_leader_calls leader_calls(const struct programs *p)
+static struct ev_leader leader_entry(const struct programs *p)
 {
 	__u32 slot = leader_slot(p);
-	struct ev_leader_calls l;
+	struct ev_leader l;
 
-	assert_int_equal(bpf_map_lookup_elem(loader_map(p->loader, "leader_calls"), &slot, &l), 0);
+	assert_int_equal(bpf_map_lookup_elem(loader_map(p->loader, "leaders"), &slot, &l), 0);
 	return l;
 }
 
-static void leader_calls_set(const struct programs *p, const struct ev_leader_calls *l)
+static void leader_set(const struct programs *p, const struct ev_leader *l)
 {
 	__u32 slot = leader_slot(p);
 
-	assert_int_equal(
-		bpf_map_update_elem(loader_map(p->loader, "leader_calls"), &slot, l, BPF_ANY), 0);
+	assert_int_equal(bpf_map_update_elem(loader_map(p->loader, "leaders"), &slot, l, BPF_ANY),
+			 0);
 	loader_mark(p->loader, p->cgroup, CG_DECIDED, 0, true); /* who is who is looked up anew */
 }
 
@@ -626,18 +627,19 @@ static __u32 leader_state(const struct programs *p)
 {
 	__u32 slot = leader_slot(p), state = 0;
 
-	bpf_map_lookup_elem(loader_map(p->loader, "leader_calls_owned"), &slot, &state);
+	bpf_map_lookup_elem(loader_map(p->loader, "leaders_owned"), &slot, &state);
 	return state;
 }
 
 static __u64 leader_count(const struct programs *p, int nr, int err)
 {
-	struct ev_leader_calls l = leader_calls(p);
+	struct ev_leader l = leader_entry(p);
 	__u64 sum = 0;
 
 	for (int i = 0; i < EV_LEADER_CALLS; i++)
-		if ((nr == ANY || l.c[i].nr == (__u32)nr) && (err == ANY || l.c[i].err == err))
-			sum += l.c[i].count;
+		if ((nr == ANY || l.call[i].nr == (__u32)nr) &&
+		    (err == ANY || l.call[i].err == err))
+			sum += l.call[i].count;
 	return sum;
 }
 
@@ -652,13 +654,13 @@ static void open_leaders(struct programs *p)
 	struct loader_options o = programs_options();
 
 	o.config.time_syscalls = o.config.trace_syscalls = 0;
-	o.config.leader_calls = 1;
+	o.config.leaders = 1;
 	programs_open(p, &o);
 }
 
 static void test_first_threads(void **state)
 {
-	struct ev_leader_calls l;
+	struct ev_leader l;
 	struct programs p;
 	pthread_t thread;
 
@@ -667,7 +669,7 @@ static void test_first_threads(void **state)
 	times(&p, 100, __NR_getppid, 17);
 	times(&p, 7, __NR_openat, -ENOENT);
 	times(&p, 2, __NR_openat, 3);
-	l = leader_calls(&p);
+	l = leader_entry(&p);
 	assert_int_equal(l.hdr.pid, getpid());
 	assert_int_equal(l.hdr.uid, getuid());
 	assert_int_equal(l.hdr.cgroup, p.cgroup);
@@ -704,12 +706,12 @@ static void test_first_threads_end(void **state)
 	open_leaders(&p);
 	times(&p, 10, __NR_getppid, 0);
 	RUN(&p, "syscall_task_exit", p.place->bss->place.task);
-	assert_int_equal(leader_calls(&p).ended, 1);
+	assert_int_equal(leader_entry(&p).ended, 1);
 	assert_int_equal(leader_state(&p), LEADER_ENDED);
 	/* said once: what happens to the entry after that is user space's affair */
 	slot = leader_slot(&p);
-	assert_int_equal(bpf_map_update_elem(loader_map(p.loader, "leader_calls_owned"), &slot,
-					     &lives, BPF_EXIST),
+	assert_int_equal(bpf_map_update_elem(loader_map(p.loader, "leaders_owned"), &slot, &lives,
+					     BPF_EXIST),
 			 0);
 	RUN(&p, "syscall_task_exit", p.place->bss->place.task);
 	assert_int_equal(leader_state(&p), LEADER_LIVES);
@@ -724,39 +726,39 @@ static void test_first_threads_end(void **state)
 /* A place of another process, of the same in another cgroup, and one that is just made free. */
 static void test_first_threads_places(void **state)
 {
-	struct ev_leader_calls l, free_one = {};
+	struct ev_leader l, free_one = {};
 	struct programs p;
 
 	(void)state;
 	open_leaders(&p);
 	times(&p, 1, __NR_getppid, 0);
-	l = leader_calls(&p);
+	l = leader_entry(&p);
 	l.hdr.start++;
-	leader_calls_set(&p, &l);
+	leader_set(&p, &l);
 	times(&p, 1, __NR_getppid, 0);
 	l.hdr.start--;
 	l.hdr.cgroup++;
-	leader_calls_set(&p, &l);
+	leader_set(&p, &l);
 	times(&p, 1, __NR_getppid, 0);
 	assert_int_equal(leader_count(&p, ANY, ANY), 1);
 	assert_int_equal(programs_counted(&p, "syscall_calls", __NR_getppid, 0).count, 2);
 
 	l.hdr.cgroup--;
-	leader_calls_set(&p, &l);
+	leader_set(&p, &l);
 	times(&p, 1, __NR_getppid, 0);
 	assert_int_equal(leader_count(&p, ANY, ANY), 2);
 	/* taken from under the thread, which still knows its place */
-	l = leader_calls(&p);
-	assert_int_equal(bpf_map_update_elem(loader_map(p.loader, "leader_calls"),
+	l = leader_entry(&p);
+	assert_int_equal(bpf_map_update_elem(loader_map(p.loader, "leaders"),
 					     &(__u32){leader_slot(&p)}, &free_one, BPF_ANY),
 			 0);
 	times(&p, 1, __NR_getppid, 0);
-	leader_calls_set(&p, &free_one);
+	leader_set(&p, &free_one);
 	times(&p, 1, __NR_getppid, 0); /* still owned */
 	assert_int_equal(leader_count(&p, ANY, ANY), 0);
 	assert_int_equal(programs_counted(&p, "syscall_calls", __NR_getppid, 0).count, 4);
-	programs_clear(&p, "leader_calls_owned");
-	leader_calls_set(&p, &free_one);
+	programs_clear(&p, "leaders_owned");
+	leader_set(&p, &free_one);
 	times(&p, 1, __NR_getppid, 0);
 	assert_int_equal(leader_count(&p, __NR_getppid, 0), 1);
 	programs_close(&p);
@@ -765,7 +767,7 @@ static void test_first_threads_places(void **state)
 /* Its entry goes by the name of what it has executed; in the set-up phase by that of before; and by neither elsewhere. */
 static void test_first_threads_names(void **state)
 {
-	struct ev_leader_calls l;
+	struct ev_leader l;
 	struct programs p;
 	char was[16];
 
@@ -775,15 +777,212 @@ static void test_first_threads_names(void **state)
 	times(&p, 1, __NR_getppid, 0);
 	assert_int_equal(prctl(PR_SET_NAME, "executed"), 0);
 	RUN(&p, "syscall_exec", p.place->bss->place.task);
-	l = leader_calls(&p);
+	l = leader_entry(&p);
 	assert_string_equal(l.hdr.comm, "executed");
 	assert_string_equal(l.setup.comm, was);
 	assert_int_equal(prctl(PR_SET_NAME, "elsewhere"), 0);
 	l.hdr.cgroup++;
-	leader_calls_set(&p, &l);
+	leader_set(&p, &l);
 	RUN(&p, "syscall_exec", p.place->bss->place.task);
-	assert_string_equal(leader_calls(&p).hdr.comm, "executed");
+	assert_string_equal(leader_entry(&p).hdr.comm, "executed");
 	assert_int_equal(prctl(PR_SET_NAME, was), 0);
+	programs_close(&p);
+}
+
+/* What is counted of an open file: at its place, among the other counters, and in the ring. */
+struct file_sums {
+	struct ev_file_io placed, waiting, told;
+	unsigned int places, records;
+};
+
+static void file_sums_add(struct ev_file_io *sum, const struct ev_file_io *v)
+{
+	sum->file = v->file;
+	sum->reads += v->reads;
+	sum->read_bytes += v->read_bytes;
+	sum->writes += v->writes;
+	sum->written_bytes += v->written_bytes;
+}
+
+/* Of the file with the inode number @ino. What the ring has is added to @s. */
+static void file_sums_take(struct programs *p, __u64 ino, struct file_sums *s)
+{
+	const struct ev_file_io *told = (const struct ev_file_io *)p->kept;
+	struct ev_leader l = leader_entry(p);
+	int fd = loader_map(p->loader, "file_io");
+	char key[64], *at = NULL;
+	struct ev_file_io v;
+
+	memset(&s->placed, 0, sizeof(s->placed));
+	memset(&s->waiting, 0, sizeof(s->waiting));
+	s->places = 0;
+	for (int i = 0; i < EV_LEADER_FILES; i++)
+		if (l.file_at[i] && l.file[i].io.ino == ino) {
+			file_sums_add(&s->placed, &l.file[i].io);
+			s->places++;
+		}
+	for (; !bpf_map_get_next_key(fd, at, key); at = key)
+		if (!bpf_map_lookup_elem(fd, key, &v) && v.ino == ino)
+			file_sums_add(&s->waiting, &v);
+	memset(p->received, 0, sizeof(p->received));
+	p->keep = EV_file_io;
+	programs_drain(p);
+	assert_in_range(p->received[EV_file_io], 0, 1);
+	if (p->received[EV_file_io] && told->ino == ino) {
+		file_sums_add(&s->told, told);
+		s->records++;
+	}
+}
+
+static __u64 ino_of(int fd)
+{
+	struct stat st;
+
+	assert_int_equal(fstat(fd, &st), 0);
+	return st.st_ino;
+}
+
+static void use(struct programs *p, int fd, unsigned int n, int nr, long bytes)
+{
+	while (n--)
+		programs_exit(p, &(struct call){.nr = nr, .a = {fd}, .ret = bytes});
+}
+
+static int open_another(void)
+{
+	int fd = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	assert_true(fd >= 0);
+	return fd;
+}
+
+struct reader {
+	struct programs *p;
+	int fd;
+};
+
+static void *read_in_thread(void *arg)
+{
+	struct reader *r = arg;
+
+	use(r->p, r->fd, 5, __NR_read, 1);
+	return NULL;
+}
+
+static void test_first_threads_files(void **state)
+{
+	int fd = open_another(), others[EV_LEADER_FILES];
+	struct file_sums s = {};
+	struct programs p;
+	pthread_t thread;
+	__u64 id;
+
+	(void)state;
+	open_leaders(&p);
+	use(&p, fd, 3, __NR_read, 10);
+	use(&p, fd, 2, __NR_write, 7);
+	file_sums_take(&p, ino_of(fd), &s);
+	assert_int_equal(s.places, 1);
+	assert_int_equal(s.placed.reads, 3);
+	assert_int_equal(s.placed.read_bytes, 30);
+	assert_int_equal(s.placed.writes, 2);
+	assert_int_equal(s.placed.written_bytes, 14);
+	assert_int_equal(s.waiting.reads + s.told.reads, 0);
+	id = s.placed.file;
+	assert_int_not_equal(id, 0);
+
+	/* other threads' */
+	assert_int_equal(pthread_create(&thread, NULL, read_in_thread, &(struct reader){&p, fd}),
+			 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	file_sums_take(&p, ino_of(fd), &s);
+	assert_int_equal(s.placed.reads, 3);
+	assert_int_equal(s.waiting.reads, 5);
+	assert_int_equal(s.waiting.file, id);
+	programs_clear(&p, "file_io");
+
+	/* more files than places: the one that was first waits with the other counters, and is counted there */
+	for (int i = 0; i < EV_LEADER_FILES; i++) {
+		others[i] = open_another();
+		use(&p, others[i], 1, __NR_read, 1);
+	}
+	file_sums_take(&p, ino_of(fd), &s);
+	assert_int_equal(s.places, 0);
+	assert_int_equal(s.waiting.reads, 3);
+	use(&p, fd, 4, __NR_read, 10);
+	for (int i = 0; i < EV_LEADER_FILES; i++)
+		use(&p, others[i], 1, __NR_read, 1);
+	file_sums_take(&p, ino_of(fd), &s);
+	assert_int_equal(s.places, 0);
+	assert_int_equal(s.waiting.reads, 7);
+	assert_int_equal(s.waiting.written_bytes, 14);
+	assert_int_equal(s.waiting.file, id);
+	assert_int_equal(s.records, 0);
+	for (int i = 0; i < EV_LEADER_FILES; i++) {
+		struct file_sums other = {};
+
+		file_sums_take(&p, ino_of(others[i]), &other);
+		assert_int_equal(other.placed.reads, 2);
+		close(others[i]);
+	}
+	close(fd);
+	programs_close(&p);
+}
+
+/* A file opened at the address of another, seen and unseen; and one that is not told for want of room in the ring. */
+static void test_first_threads_files_end(void **state)
+{
+	int fd = open_another();
+	struct call open_call = {.nr = __NR_openat, .a = {AT_FDCWD, (__u64) "x"}, .ret = fd};
+	struct file_sums s = {};
+	struct ev_leader l;
+	struct programs p;
+	__u64 id;
+
+	(void)state;
+	open_leaders(&p);
+	use(&p, fd, 3, __NR_read, 10);
+	file_sums_take(&p, ino_of(fd), &s);
+	id = s.placed.file;
+	programs_exit(&p, &open_call);
+	file_sums_take(&p, ino_of(fd), &s);
+	assert_int_equal(s.places, 0);
+	assert_int_equal(s.records, 1);
+	assert_int_equal(s.told.reads, 3);
+	assert_int_equal(s.told.file, id);
+	assert_int_equal(s.waiting.reads, 0);
+	use(&p, fd, 4, __NR_read, 10);
+	file_sums_take(&p, ino_of(fd), &s);
+	assert_int_equal(s.placed.reads, 4);
+	assert_int_not_equal(s.placed.file, id); /* another number for what was opened anew */
+	id = s.placed.file;
+
+	l = leader_entry(&p);
+	for (int i = 0; i < EV_LEADER_FILES; i++)
+		l.file[i].name++;
+	leader_set(&p, &l);
+	use(&p, fd, 2, __NR_read, 10);
+	file_sums_take(&p, ino_of(fd), &s);
+	assert_int_equal(s.records, 2);
+	assert_int_equal(s.told.reads, 3 + 4);
+	assert_int_equal(s.placed.reads, 2);
+
+	/* until the ring is full; then what was counted waits */
+	for (int i = 0; i < 200000 && !programs_lost(&p, EV_file_open); i++) {
+		use(&p, fd, 1, __NR_read, 10);
+		programs_exit(&p, &open_call);
+	}
+	assert_true(programs_lost(&p, EV_file_open) > 0);
+	programs_clear(&p, "file_io");
+	use(&p, fd, 6, __NR_write, 10);
+	programs_exit(&p, &open_call);
+	p.keep = 0;
+	programs_drain(&p);
+	memset(&s, 0, sizeof(s));
+	file_sums_take(&p, ino_of(fd), &s);
+	assert_int_equal(s.waiting.writes, 6);
+	assert_int_equal(s.waiting.written_bytes, 60);
+	close(fd);
 	programs_close(&p);
 }
 
@@ -811,6 +1010,8 @@ int main(void)
 		cmocka_unit_test(test_first_threads_end),
 		cmocka_unit_test(test_first_threads_places),
 		cmocka_unit_test(test_first_threads_names),
+		cmocka_unit_test(test_first_threads_files),
+		cmocka_unit_test(test_first_threads_files_end),
 	};
 	const char *why = programs_refused();
 

@@ -17,7 +17,7 @@ COUNT = int(os.environ.get("SWARM_COUNT", "300"))
 SECRETS = int(os.environ.get("SWARM_SECRETS", "100"))
 WORD = re.compile(rb"w[0-9a-f]{16}")
 # What the kernel side keeps of containers and processes: entries must go with them.
-MAPS = ("cgroups", "members", "namespaces", "socks", "leader_calls_owned", "syscall_calls", "syscall_first", "file_io", "old_comm")
+MAPS = ("cgroups", "members", "namespaces", "socks", "leaders_owned", "syscall_calls", "syscall_first", "file_io", "old_comm")
 
 
 class Slice:
