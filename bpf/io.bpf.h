@@ -142,10 +142,8 @@ __inline_always __u32 socket_class(struct file *f)
 	return BPF_CORE_READ(sk, sk_type) == SOCK_STREAM ? IO_NOBODY : IO_NET;
 }
 
-/* A function of its own: verified once, and its result does not multiply the states of callers. */
-__attribute__((noinline)) int io_class(__u64 file)
+__inline_always int io_class_of(struct file *f)
 {
-	struct file *f = (struct file *)file;
 	struct inode *inode = BPF_CORE_READ(f, f_inode);
 	__u16 mode = BPF_CORE_READ(inode, i_mode) & S_IFMT;
 	__u64 magic;
@@ -162,6 +160,12 @@ __attribute__((noinline)) int io_class(__u64 file)
 	if (magic == ANON_INODE_FS_MAGIC) /* its mode is 0, or S_IFREG from 6.16 on */
 		return anon_is_ipc(f) ? IO_IPC : IO_FILE;
 	return magic == MQUEUE_MAGIC ? IO_IPC : IO_FILE;
+}
+
+/* A function of its own: verified once, and its result does not multiply the states of callers. */
+__attribute__((noinline)) int io_class(__u64 file)
+{
+	return io_class_of((struct file *)file);
 }
 
 /*
@@ -275,6 +279,62 @@ __inline_always void io_ends(struct io_now *now, const struct sys_call *c, long 
 	io_end_fill(&now->end[0], shape.dir, fd, bytes);
 	if (shape.dir2)
 		io_end_fill(&now->end[1], shape.dir2, io_arg(c, shape.arg2), bytes);
+}
+
+/*
+ * Most calls that move data have one end, which argument 0 names, and their result tells the bytes. syscall_exit
+ * deals with those itself, without syscall_io, as each program on the way touches memory that others do not: of the
+ * native ABI, whose arguments are where they are.
+ */
+__inline_always __u32 io_plain(__u32 nr)
+{
+	switch (nr) {
+	case __NR_read:
+	case __NR_pread64:
+	case __NR_readv:
+	case __NR_preadv:
+	case __NR_preadv2:
+	case __NR_recvfrom:
+	case __NR_recvmsg: return IO_READ;
+	case __NR_write:
+	case __NR_pwrite64:
+	case __NR_writev:
+	case __NR_pwritev:
+	case __NR_pwritev2:
+	case __NR_sendto:
+	case __NR_sendmsg: return IO_WRITE;
+	}
+	return IO_NONE;
+}
+
+/*
+ * The end of such a call that has not failed. Does not return if somebody accounts it. The tail calls have
+ * constant places, by __NR_read, which all of these programs want: to those the kernel jumps, where it would
+ * look for others in the map.
+ */
+__inline_always void io_plain_end(void *ctx, struct io_now *now, int fd, __u64 bytes)
+{
+	struct file *f = fd_file(fd);
+
+	now->end[0].bytes = bytes;
+	now->end[0].file = (__u64)f;
+	now->end[0].class = f ? io_class_of(f) : IO_GONE;
+	now->end[1].dir = IO_NONE;
+	now->end[1].class = IO_NOBODY;
+	barrier();
+	switch (now->end[0].class) {
+	case IO_GONE:
+	case IO_FILE:
+		bpf_tail_call_static(ctx, &sys_progs,
+				     (EVS_syscall + 1) * EV_NR_SYSCALLS + __NR_read);
+		break;
+	case IO_IPC:
+		bpf_tail_call_static(ctx, &sys_progs, (EVS_file + 1) * EV_NR_SYSCALLS + __NR_read);
+		break;
+	case IO_NET:
+		bpf_tail_call_static(ctx, &sys_progs, (EVS_ipc + 1) * EV_NR_SYSCALLS + __NR_read);
+		break;
+	}
 }
 
 /* Passes the exit on to whose an end is that is of a class behind @own. */

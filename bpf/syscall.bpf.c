@@ -404,6 +404,27 @@ int syscall_enter(void *ctx)
 	return 0;
 }
 
+/* Hands the exit to whoever wants this call. */
+static __always_inline void call_pass_on(void *ctx, struct seen *who, struct pt_regs *regs)
+{
+	const struct outcome *o = &who->call;
+	struct io_now *now = &who->io;
+	struct sys_call c;
+
+	now->nr = o->nr;
+	if (now->nr >= EV_NR_SYSCALLS || !(cfg.calls[now->nr / 64] >> (now->nr % 64) & 1))
+		return;
+	now->end[0].dir =
+		o->sysnr < EV_NR_SYSCALLS /* EV_ABI_NATIVE */ ? io_plain(now->nr) : IO_NONE;
+	barrier();
+	if (!now->end[0].dir) {
+		bpf_tail_call(ctx, &sys_progs, now->nr);
+	} else if (!o->err) {
+		sys_read(&c, regs);
+		io_plain_end(ctx, now, c.a[0], o->ret);
+	}
+}
+
 SEC("tp_btf/sys_exit")
 int SYS_EXIT(syscall_exit, struct pt_regs *regs, long ret)
 {
@@ -465,9 +486,7 @@ int SYS_EXIT(syscall_exit, struct pt_regs *regs, long ret)
 	}
 	if (cfg.join_checks && task_has_checks(tid))
 		checks_resolve(who, tid, o->sysnr, o->err);
-	nr = o->nr;
-	if (nr >= 0 && nr < EV_NR_SYSCALLS)
-		bpf_tail_call(ctx, &sys_progs, nr);
+	call_pass_on(ctx, who, regs);
 	return 0;
 }
 

@@ -14,6 +14,8 @@ struct ev_range {
 
 struct ev_config {
 	__u64 events[2]; /* bit per enum ev_type: wanted by a sink */
+	__u64 calls[EV_NR_SYSCALLS /
+		    64]; /* bit per system call: a program of hooks.def wants its exit */
 	__u64 wakeup_bytes; /* wake the reader when this much waits in the ring */
 	__u64 stream_bytes; /* syscall.call is not sent when this much waits: the rest is the others' */
 	__u32 adopt_new; /* cgroups created from now on may be containers */

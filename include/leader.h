@@ -22,7 +22,8 @@ struct ev_call_count {
 };
 
 struct ev_leader_file {
-	__u64 dentry, mnt, inode, name; /* what the struct file led to; the name's hash and length */
+	__u64 dentry, mnt, inode,
+		name; /* what the struct file led to; the name's hash and length */
 	struct ev_file_io io;
 };
 

@@ -95,6 +95,9 @@ static const struct {
 /* The log ends small, but what the kernel wrote on the way, and dropped again, must have fitted. */
 #define VERIFIER_LOG_BYTES (1 << 18)
 
+/* The section of `cfg` (bpf/ev.bpf.h): one for all objects, so that what each program reads is in one place. */
+#define CONFIG_MAP ".rodata.cfg"
+
 #define NR_HOOKS   (sizeof(hooks) / sizeof(hooks[0]))
 #define NR_OBJECTS (sizeof(object_rows) / sizeof(object_rows[0]))
 
@@ -398,7 +401,7 @@ static int prepare_maps(const struct loader *l, struct bpf_object *obj)
 
 		if (bpf_map__type(map) == BPF_MAP_TYPE_TASK_STORAGE && !l->options.config.preempted)
 			bpf_map__set_autocreate(map, false); /* not there before 5.11 */
-		else if (name[0] != '.' && shared >= 0)
+		else if (shared >= 0 && (name[0] != '.' || !strcmp(name, CONFIG_MAP)))
 			err = bpf_map__reuse_fd(map, shared);
 		else if (!strcmp(name, "ring"))
 			bpf_map__set_max_entries(map, l->options.ring_bytes);
@@ -411,14 +414,6 @@ static int prepare_maps(const struct loader *l, struct bpf_object *obj)
 			return err;
 	}
 	return 0;
-}
-
-static int configure(const struct loader *l, struct bpf_object *obj)
-{
-	struct bpf_map *map = bpf_object__find_map_by_name(obj, ".rodata.cfg");
-
-	return map ? bpf_map__set_initial_value(map, &l->options.config, sizeof(l->options.config))
-		   : -ENOENT;
 }
 
 /* Does the kernel have the tracepoint of a program "tp_btf/NAME"? */
@@ -561,7 +556,6 @@ static void leave_out_lacking(struct loader *l)
 static int prepare(struct loader *l, struct bpf_object *obj)
 {
 	struct bpf_program *prog;
-	int err;
 
 	choose_alternatives(l, obj);
 	choose_fallbacks(l);
@@ -579,8 +573,7 @@ static int prepare(struct loader *l, struct bpf_object *obj)
 			bpf_program__set_log_buf(prog, log, VERIFIER_LOG_BYTES);
 		}
 	}
-	err = configure(l, obj);
-	return err ? err : prepare_maps(l, obj);
+	return prepare_maps(l, obj);
 }
 
 static void name_sections(struct loader *l, const struct bpf_object *obj)
@@ -640,7 +633,8 @@ static bool map_wanted(const struct loader *l, const char *name)
 {
 	for (size_t i = 0; i < NR_OBJECTS; i++)
 		if (l->objects[i] && bpf_object__find_map_by_name(l->objects[i], name))
-			return name[0] != '.'; /* sections of an object */
+			return name[0] != '.' ||
+			       !strcmp(name, CONFIG_MAP); /* sections of an object */
 	return false;
 }
 
@@ -654,7 +648,11 @@ static int make_maps(struct loader *l)
 		return -errno;
 	bpf_object__for_each_map(map, maps)
 		bpf_map__set_autocreate(map, map_wanted(l, bpf_map__name(map)));
-	err = prepare_maps(l, maps);
+	map = bpf_object__find_map_by_name(maps, CONFIG_MAP);
+	err = map ? bpf_map__set_initial_value(map, &l->options.config, sizeof(l->options.config))
+		  : -ENOENT;
+	if (!err)
+		err = prepare_maps(l, maps);
 	if (!err)
 		err = bpf_object__load(maps);
 	l->maps = maps;
@@ -786,6 +784,40 @@ static void name_hooks(struct loader *l)
 	}
 }
 
+/* For each call that a program is chained to. */
+typedef int call_fn(struct loader *l, size_t hook, __u32 nr);
+
+static int each_call(struct loader *l, size_t hook, call_fn *fn)
+{
+	char calls[1024], *save = NULL;
+	int err = 0;
+
+	snprintf(calls, sizeof(calls), "%s", hooks[hook].calls + strlen(EXIT_OF));
+	for (char *name = strtok_r(calls, " ", &save); name && !err;
+	     name = strtok_r(NULL, " ", &save)) {
+		int nr = syscall_number(EV_ABI_NATIVE, name);
+
+		if (nr >= 0 && nr < EV_NR_SYSCALLS)
+			err = fn(l, hook, nr);
+	}
+	return err;
+}
+
+static int mark_call(struct loader *l, size_t hook, __u32 nr)
+{
+	(void)hook;
+	l->options.config.calls[nr / 64] |= 1ULL << nr % 64;
+	return 0;
+}
+
+/* The exits that programs other than syscall_exit want. */
+static void mark_calls(struct loader *l)
+{
+	for (size_t i = 0; i < NR_HOOKS; i++)
+		if (hooks[i].kind == HOOK_SYSCALLS && !l->coverage[i].reason[0])
+			each_call(l, i, mark_call);
+}
+
 /* The place of a v1 controller in css_set.subsys[] depends on how the kernel was configured. */
 static int find_controller(struct loader_options *o)
 {
@@ -839,6 +871,7 @@ int loader_open(struct loader **out, const struct loader_options *o)
 	}
 	name_hooks(l);
 	leave_out_lacking(l);
+	mark_calls(l);
 	for (size_t i = 0; i < NR_OBJECTS; i++)
 		l->errors[i] = open_object(l, i);
 	err = make_maps(l);
@@ -892,9 +925,10 @@ static __u32 next_row(int sub)
  * Puts a program where it is found at the exit of one call: behind every earlier subsystem that
  * wants the same call, else first. Rows are filled from the last subsystem to the first.
  */
-static int chain(const struct loader *l, const struct hook *h, __u32 nr,
-		 const struct bpf_program *p)
+static int chain(struct loader *l, size_t hook, __u32 nr)
 {
+	const struct bpf_program *p = find_program(l, hooks[hook].program);
+	const struct hook *h = &hooks[hook];
 	int err;
 
 	if (h->kind == HOOK_OUTSIDE)
@@ -905,39 +939,21 @@ static int chain(const struct loader *l, const struct hook *h, __u32 nr,
 	return err;
 }
 
-static int chain_calls(struct loader *l, size_t i, const struct bpf_program *p)
-{
-	char calls[1024], *save = NULL;
-	int err = 0;
-
-	snprintf(calls, sizeof(calls), "%s", hooks[i].calls + strlen(EXIT_OF));
-	for (char *name = strtok_r(calls, " ", &save); name && !err;
-	     name = strtok_r(NULL, " ", &save)) {
-		int nr = syscall_number(EV_ABI_NATIVE, name);
-
-		if (nr >= 0 && nr < EV_NR_SYSCALLS)
-			err = chain(l, &hooks[i], nr, p);
-	}
-	return err;
-}
-
 static int chain_all(struct loader *l)
 {
 	/* later subsystems first: an earlier one then takes over the rows before it */
 	for (int sub = EVS__MAX - 1; sub >= 0; sub--)
 		for (size_t i = 0; i < NR_HOOKS; i++) {
-			struct bpf_program *p;
 			int err;
 
 			if (!hooks[i].calls || (int)hooks[i].sub != sub || l->coverage[i].reason[0])
 				continue;
-			p = find_program(l, hooks[i].program);
-			if (!p) {
+			if (!find_program(l, hooks[i].program)) {
 				coverage_lost(l, hooks[i].program,
 					      "its object could not be loaded");
 				continue;
 			}
-			err = chain_calls(l, i, p);
+			err = each_call(l, i, chain);
 			if (err)
 				coverage_lost(l, hooks[i].program, strerror(-err));
 			else
