@@ -10,7 +10,6 @@
 #ifndef EBPFMON_LEADER_BPF_H
 #define EBPFMON_LEADER_BPF_H
 
-#include "leader.h"
 #include "sys.bpf.h"
 
 #define LEADERS	    1024 /* a power of two */
