@@ -315,6 +315,8 @@ static __always_inline void leader_file_leaves(struct ev_leader *l, __u32 i, boo
 	bound(i, EV_LEADER_FILES - 1);
 	v = &l->file[i].io;
 	l->file_at[i] = 0;
+	if (!(v->reads | v->writes | v->mmaps))
+		return;
 	k.cgroup = v->hdr.cgroup;
 	k.file = v->file;
 	k.tgid = v->hdr.pid;
@@ -347,9 +349,8 @@ static __always_inline struct ev_file_io *leader_file(struct ev_leader *l, struc
 	return NULL;
 }
 
-/* Gives @f a place, which has been counted in @v so far. */
-static __always_inline void leader_file_begins(struct ev_leader *l, struct file *f,
-					       const struct ev_file_io *v)
+/* A place for @f: its number. The caller fills in the counter, then the address. */
+static __always_inline __u32 leader_file_take(struct ev_leader *l, struct file *f)
 {
 	__u32 i = leader_file_place(l, 0);
 	struct ev_leader_file *p;
@@ -364,7 +365,27 @@ static __always_inline void leader_file_begins(struct ev_leader *l, struct file 
 	p->mnt = (__u64)BPF_CORE_READ(f, f_path.mnt);
 	p->inode = (__u64)BPF_CORE_READ(f, f_inode);
 	p->name = BPF_CORE_READ(f, f_path.dentry, d_name.hash_len);
-	p->io = *v;
+	return i;
+}
+
+/* @f was opened, as @e tells: whoever opens a file mostly uses it next. */
+static __always_inline void leader_file_opened(struct ev_leader *l, struct file *f,
+					       const struct ev_file_open *e)
+{
+	__u32 i = leader_file_take(l, f);
+	struct ev_file_io *v;
+
+	bound(i, EV_LEADER_FILES - 1);
+	v = &l->file[i].io;
+	__builtin_memset(v, 0, sizeof(*v));
+	v->hdr = e->hdr;
+	v->hdr.type = EV_file_io;
+	v->hdr.len = sizeof(*v);
+	v->mount_id = e->mount_id;
+	v->fs = e->fs;
+	v->dev = e->dev;
+	v->ino = e->ino;
+	v->file = e->file;
 	l->file_at[i] = (__u64)f;
 }
 
@@ -375,7 +396,7 @@ static __always_inline void io_first(struct file *f, __u64 id, __u32 dir, __u64 
 	const struct seen *who = seen_caller();
 	struct ev_file_io *v, *old;
 	struct io_key k = {};
-	__u32 zero = 0;
+	__u32 zero = 0, i;
 
 	v = bpf_map_lookup_elem(&file_io_new, &zero);
 	if (!v || !who)
@@ -392,7 +413,10 @@ static __always_inline void io_first(struct file *f, __u64 id, __u32 dir, __u64 
 	v->file = id;
 	io_add(v, dir, bytes);
 	if (l) {
-		leader_file_begins(l, f, v);
+		i = leader_file_take(l, f);
+		bound(i, EV_LEADER_FILES - 1);
+		l->file[i].io = *v;
+		l->file_at[i] = (__u64)f;
 		return;
 	}
 	io_key_fill(&k, id);
@@ -455,14 +479,12 @@ int SYS_EXIT(file_io_exit, struct pt_regs *regs, long ret)
 /*
  * A new file has come to a used address: what this process did with the file that was there is
  * final. It leaves now, so that a process that opens files all day does not fill the map. Returns the
- * place of the old file's number, or NULL. @own: at the exit of a call.
+ * place of the old file's number, or NULL. @l: the entry of the first thread that has opened it, or NULL.
  */
-static __always_inline struct file_ident *io_retire(struct file *f, bool own)
+static __always_inline struct file_ident *io_retire(struct file *f, struct ev_leader *l)
 {
 	__u64 addr = (__u64)f;
 	struct file_ident *old = bpf_map_lookup_elem(&file_ids, &addr);
-	const struct seen *who = seen_caller();
-	struct ev_leader *l = own && who ? leader_entry(who) : NULL;
 	__u32 i = l ? leader_file_place(l, addr) : EV_LEADER_FILES;
 	struct ev_file_io *v;
 	struct io_key k = {};
@@ -552,7 +574,9 @@ static __always_inline void open_fill(struct ev_file_open *e, struct file *f, __
 static __always_inline void open_succeeded(struct file *f, int fd, __u32 flags, __u32 how)
 {
 	bool io = ev_enabled(EV_file_io), created = BPF_CORE_READ(f, f_mode) & FMODE_CREATED;
-	struct file_ident *place = io ? io_retire(f, !how) : NULL;
+	const struct seen *who = seen_caller();
+	struct ev_leader *l = io && !how && who ? leader_entry(who) : NULL;
+	struct file_ident *place = io ? io_retire(f, l) : NULL;
 	struct scratch *s = open_begin(EV_file_open, sizeof(struct ev_file_open), how);
 	struct ev_file_open *e;
 
@@ -568,6 +592,8 @@ static __always_inline void open_succeeded(struct file *f, int fd, __u32 flags, 
 	open_fill(e, f, flags, created);
 	e->file = io ? ident_give(f, place) : 0;
 	file_id_fill(s, f);
+	if (l)
+		leader_file_opened(l, f, e);
 	if (!ev_end(s, false) && created && ev_enabled(EV_file_create))
 		ev_lost(EV_file_create);
 }

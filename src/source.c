@@ -123,7 +123,8 @@ static void feed_check(struct source *s, const struct ev_leader *l, const struct
 static void feed_leader(struct source *s, const struct ev_leader *l)
 {
 	for (int i = 0; i < EV_LEADER_FILES; i++)
-		if (l->file_at[i])
+		if (l->file_at[i] &&
+		    (l->file[i].io.reads || l->file[i].io.writes || l->file[i].io.mmaps))
 			pipeline_feed(s->pipeline, &l->file[i].io, sizeof(l->file[i].io));
 	for (int i = 0; i < EV_LEADER_CHECKS; i++)
 		feed_check(s, l, &l->check[i]);
