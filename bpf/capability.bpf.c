@@ -125,9 +125,9 @@ static __always_inline __u32 namespace_of(struct task_struct *t, struct user_nam
 }
 
 /* Adds to the checks of a call that is under way; false: no room. */
-static __always_inline bool check_add(struct ev_call_checks *p, const struct ev_check *c)
+static __always_inline bool check_add(struct checks *p, const struct check *c)
 {
-	for (__u32 i = 0; i < EV_CHECKS_PER_CALL; i++) {
+	for (__u32 i = 0; i < CHECKS_PER_CALL; i++) {
 		if (i >= p->nr) {
 			p->c[i] = *c;
 			p->nr = i + 1;
@@ -141,49 +141,48 @@ static __always_inline bool check_add(struct ev_call_checks *p, const struct ev_
 	return false;
 }
 
-/* Keeps a check till its call ends; false: no room. */
-static __always_inline bool check_keep(struct ev_leader *l, const struct ev_check *c)
+/*
+ * A page fault has no call to wait for, nor has a task that ends: what it asks for when its end has been told
+ * would be left for the next task of its number.
+ */
+static __always_inline bool has_call(int nr)
+{
+	struct task_struct *t = (struct task_struct *)bpf_get_current_task();
+
+	return nr >= 0 && cfg.join_checks && !(BPF_CORE_READ(t, flags) & PF_EXITING);
+}
+
+static __always_inline void check_keep(const struct check *c, int nr)
 {
 	__u32 tid = bpf_get_current_pid_tgid();
-	struct ev_call_checks *p;
+	struct checks *p = bpf_map_lookup_elem(&task_checks, &tid);
 
-	if (l) {
-		if (!l->checks.nr)
-			l->checks.before = check_state(c->what & 0xff);
-		return check_add(&l->checks, c);
+	if (!has_call(nr)) {
+		check_count(NULL, c, CHECK_NO_CALL, 0);
+		return;
 	}
-	p = bpf_map_lookup_elem(&task_checks, &tid);
 	if (!p) {
-		struct ev_call_checks first = {
-			.before = check_state(c->what & 0xff), .nr = 1, .c = {*c}};
+		struct checks first = {check_state(c->what & 0xff), 1, {*c}};
 
-		if (bpf_map_update_elem(&task_checks, &tid, &first, BPF_NOEXIST))
-			return false;
-		check_mark(tid, 1);
-		return true;
+		if (!bpf_map_update_elem(&task_checks, &tid, &first, BPF_NOEXIST))
+			check_mark(tid, 1);
+		else
+			check_count(NULL, c, CHECK_NO_CALL, 0);
+		return;
 	}
 	if (!p->nr) {
 		p->before = check_state(c->what & 0xff);
 		check_mark(tid, 1);
 	}
-	return check_add(p, c);
+	if (!check_add(p, c))
+		check_count(NULL, c, CHECK_NO_CALL, 0);
 }
 
-/*
- * A page fault has no call to wait for, nor has a task that ends: what it asks for when its end has been told
- * would be left for the next one of its number.
- */
-static __always_inline bool has_call(struct task_struct *t, int nr)
-{
-	return nr >= 0 && cfg.join_checks && !(BPF_CORE_READ(t, flags) & PF_EXITING);
-}
-
-static __always_inline void check_begin(struct seen *who, const struct cred *cred,
-					struct user_namespace *ns, __u32 cap, int ret, __u32 flags,
-					int nr)
+static __always_inline void check_begin(const struct cred *cred, struct user_namespace *ns,
+					__u32 cap, int ret, __u32 flags, int nr)
 {
 	struct task_struct *t = (struct task_struct *)bpf_get_current_task();
-	struct ev_check c = {.count = 1};
+	struct check c = {.count = 1};
 
 	flags |= ret ? 0 : CHECK_GRANTED;
 	/* what is written to an audit that is off goes nowhere, and libaudit goes on without */
@@ -192,24 +191,17 @@ static __always_inline void check_begin(struct seen *who, const struct cred *cre
 		flags |= CHECK_OWN;
 	flags |= namespace_of(t, ns) << 3;
 	c.what = flags << 8 | (cap & 0xff);
-	if (cfg.leaders && !who->leader)
-		who->leader = leader_find(who);
-	if (!has_call(t, nr) || !check_keep(leader_entry(who), &c))
-		check_count(who, &c, EV_CHECK_NO_CALL, 0);
+	check_keep(&c, nr);
 }
 
 TRACED("tp_btf/cap_capable", capability_check, const struct cred *cred,
        struct user_namespace *target, const struct user_namespace *capable, int cap, int ret)
 {
 	__u64 base = ctx_address(ctx);
-	struct seen *who;
 
-	if (!ev_enabled(EV_capability_checks) || !on_task_stack(base))
+	if (!ev_enabled(EV_capability_checks) || !on_task_stack(base) || !seen_watched())
 		return 0;
-	who = seen_watched();
-	if (who)
-		check_begin(who, cred, target, cap, ret, is_probe(ctx, base) ? CHECK_PROBE : 0,
-			    current_call());
+	check_begin(cred, target, cap, ret, is_probe(ctx, base) ? CHECK_PROBE : 0, current_call());
 	return 0;
 }
 
@@ -217,10 +209,9 @@ SEC("fexit/cap_capable")
 int BPF_PROG(capability_check_exit, const struct cred *cred, struct user_namespace *target, int cap,
 	     unsigned int opts, int ret)
 {
-	struct seen *who = ev_enabled(EV_capability_checks) ? seen_watched() : NULL;
-
-	if (who)
-		check_begin(who, cred, target, cap, ret, opts & CAP_OPT_NOAUDIT ? CHECK_PROBE : 0,
-			    current_call());
+	if (!current_watched() || !ev_enabled(EV_capability_checks))
+		return 0;
+	check_begin(cred, target, cap, ret, opts & CAP_OPT_NOAUDIT ? CHECK_PROBE : 0,
+		    current_call());
 	return 0;
 }

@@ -8,7 +8,7 @@
 #ifndef EBPFMON_CHECK_BPF_H
 #define EBPFMON_CHECK_BPF_H
 
-#include "leader.bpf.h"
+#include "sys.bpf.h"
 
 #define SECCOMP_MODE_FILTER_ 2
 
@@ -46,17 +46,37 @@ __inline_always bool call_filtered(struct task_struct *t, __u32 nr, struct pt_re
 
 /* ---- checks ---- */
 
-#define CHECK_MARKS  16384 /* a power of two */
-#define CAP_SETGID_  6
-#define CAP_SETUID_  7
-#define CAP_SETPCAP_ 8
+#define CHECKS_PER_CALL 8
+#define CHECK_MARKS	16384 /* a power of two */
+#define CHECK_NO_CALL	0xffffffffu
+#define CAP_SETGID_	6
+#define CAP_SETUID_	7
+#define CAP_SETPCAP_	8
+
+enum check_flags {
+	CHECK_GRANTED = 1 << 0,
+	CHECK_PROBE = 1 << 1,
+	CHECK_OWN = 1 << 2,
+	CHECK_NS = 3 << 3, /* enum ev_capns */
+};
+
+struct check {
+	__u16 what; /* capability, and check_flags above it */
+	__u16 count;
+};
+
+struct checks {
+	__u64 before; /* check_state() when the first check was made */
+	__u32 nr; /* 0: none in this call */
+	struct check c[CHECKS_PER_CALL];
+};
 
 /* Key: tid. Of a task that has made checks, until it ends: tar(1) makes some in each second call. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 32768);
 	__type(key, __u32);
-	__type(value, struct ev_call_checks);
+	__type(value, struct checks);
 } task_checks SEC(".maps");
 
 /* How many tasks of a hash of tids have checks in their calls. */
@@ -106,16 +126,19 @@ __inline_always bool task_has_checks(__u32 tid)
 	return mark && *mark;
 }
 
-__inline_always void check_count(const struct seen *who, const struct ev_check *c, __u32 sysnr,
+/* @who: the current task, if that is known; else NULL. */
+__inline_always void check_count(const struct seen *who, const struct check *c, __u32 sysnr,
 				 __s32 err)
 {
+	struct task_struct *t = (struct task_struct *)bpf_get_current_task();
+	bool setup = who ? who->setup : task_in_setup(t);
 	struct ev_capability_checks e = {}, *v;
 	struct check_key k = {};
 
-	k.cgroup = who->cgroup;
-	k.tgid = who->tgid;
-	k.start = who->start;
-	k.nr = who->setup ? sysnr ^ 1u << 31 : sysnr;
+	k.cgroup = who ? who->cgroup : current_cgroup_id();
+	k.tgid = bpf_get_current_pid_tgid() >> 32;
+	k.start = who ? who->start : task_start(t) >> 10;
+	k.nr = setup ? sysnr ^ 1u << 31 : sysnr;
 	k.err = err;
 	k.what = c->what;
 	v = bpf_map_lookup_elem(&capability_checks, &k);
@@ -124,7 +147,11 @@ __inline_always void check_count(const struct seen *who, const struct ev_check *
 		return;
 	}
 	ev_header(&e.hdr, EV_capability_checks, sizeof(e));
-	ev_check_fill(&e, c->what);
+	e.cap = c->what & 0xff;
+	e.granted = !!(c->what >> 8 & CHECK_GRANTED);
+	e.probe = !!(c->what >> 8 & CHECK_PROBE);
+	e.own = !!(c->what >> 8 & CHECK_OWN);
+	e.ns = c->what >> 11 & 3;
 	e.nr = sysnr;
 	e.err = err;
 	e.count = c->count;
@@ -178,81 +205,21 @@ __inline_always bool check_was_idle(__u32 sysnr, __u32 cap, __u64 before)
 	return !(inherited & ~before);
 }
 
-/* Counts a check of a first thread; false: its entry has no place for this one. Masks spare the verifier branches. */
-__inline_always bool leader_check(struct ev_leader *l, const struct ev_check *c, __u32 nr,
-				  __s32 err)
+/* The call @sysnr of the current task is over, with @err: so much for the checks made in it. */
+__inline_always void checks_resolve(const struct seen *who, __u32 tid, __u32 sysnr, __s32 err)
 {
-	__u32 what = c->what, at = (nr ^ (__u32)err << 3 ^ what << 12) * 2654435769u >> 16;
+	struct checks *p = bpf_map_lookup_elem(&task_checks, &tid);
 
-#pragma unroll
-	for (__u32 i = 0; i < 2; i++) {
-		struct ev_check_count *v = &l->check[(at + i) & (EV_LEADER_CHECKS - 1)];
-
-		if (!v->count) {
-			v->nr = nr;
-			v->err = err;
-			v->what = what;
-			v->time = bpf_ktime_get_boot_ns();
-		}
-		if (!(same(v->nr, nr) & same(v->err, err) & same(v->what, what)))
-			continue;
-		v->count += c->count;
-		return true;
-	}
-	return false;
-}
-
-/* What was asked for first in a call that needed no more than it had. These calls make one check. */
-__inline_always void checks_settle(struct ev_call_checks *p, __u32 sysnr, __s32 err)
-{
+	if (!p || !p->nr)
+		return;
+	/* these calls make one check */
 	if (!err && check_was_idle(sysnr, p->c[0].what & 0xff, p->before))
 		p->c[0].what |= CHECK_PROBE << 8;
-}
-
-/* Counts those of a first thread; what is left over is put to @rest. */
-__inline_always void leader_checks(struct ev_leader *l, __u32 nr, __s32 err,
-				   struct ev_call_checks *rest)
-{
-	for (__u32 i = 0; i < EV_CHECKS_PER_CALL; i++) {
-		__u32 n = rest->nr;
-
-		if (i >= l->checks.nr || leader_check(l, &l->checks.c[i], nr, err))
-			continue;
-		bound(n, EV_CHECKS_PER_CALL - 1);
-		rest->c[n] = l->checks.c[i];
-		rest->nr = n + 1;
-	}
-	l->checks.nr = 0;
-}
-
-/*
- * The call @sysnr of the current task is over, with @err: so much for the checks made in it. @l: its entry, where
- * they are; NULL: they are in task_checks.
- */
-__inline_always void checks_resolve(struct seen *who, struct ev_leader *l, __u32 sysnr, __s32 err)
-{
-	__u32 tid = bpf_get_current_pid_tgid();
-	struct ev_call_checks *rest = &who->checks, *p;
-
-	rest->nr = 0;
-	if (l) {
-		if (!l->checks.nr)
-			return;
-		checks_settle(&l->checks, sysnr, err);
-		leader_checks(l, sysnr | who->setup * EV_CALL_SETUP, err, rest);
-	} else {
-		p = task_has_checks(tid) ? bpf_map_lookup_elem(&task_checks, &tid) : NULL;
-		if (!p || !p->nr)
-			return;
-		checks_settle(p, sysnr, err);
-		*rest = *p;
-		p->nr = 0;
-		check_mark(tid, -1);
-	}
-	barrier();
-	for (__u32 i = 0; i < EV_CHECKS_PER_CALL; i++)
-		if (i < rest->nr)
-			check_count(who, &rest->c[i], sysnr, err);
+	for (__u32 i = 0; i < CHECKS_PER_CALL; i++)
+		if (i < p->nr)
+			check_count(who, &p->c[i], sysnr, err);
+	p->nr = 0;
+	check_mark(tid, -1);
 }
 
 #endif

@@ -385,7 +385,10 @@ __inline_always __u64 ev_wakeup(bool urgent)
 	return BPF_RB_FORCE_WAKEUP;
 }
 
-/* The one way out, but for call_trace(), which builds its record in the ring. false: it is counted as lost. */
+/*
+ * The way out of events: but for call_trace(), which builds its record in the ring. Counters that leave their maps
+ * early (io_retire()) go back there if the ring is full. false: it is counted as lost.
+ */
 __inline_always bool ev_output(void *rec, __u32 type, __u64 len, bool urgent)
 {
 	if (!bpf_ringbuf_output(&ring, rec, len, ev_wakeup(urgent)))

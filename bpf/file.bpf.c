@@ -354,10 +354,15 @@ static __always_inline __u32 leader_file_take(struct ev_leader *l, struct file *
 {
 	__u32 i = leader_file_place(l, 0);
 	struct ev_leader_file *p;
+	struct file_ident *have;
+	__u64 address;
 
 	if (i >= EV_LEADER_FILES) {
-		i = l->file_next++;
-		leader_file_leaves(l, i, false);
+		i = l->file_next++ & (EV_LEADER_FILES - 1);
+		bound(i, EV_LEADER_FILES - 1);
+		address = l->file_at[i];
+		have = bpf_map_lookup_elem(&file_ids, &address);
+		leader_file_leaves(l, i, !have || have->id != l->file[i].io.file);
 	}
 	bound(i, EV_LEADER_FILES - 1);
 	p = &l->file[i];
@@ -489,10 +494,8 @@ static __always_inline struct file_ident *io_retire(struct file *f, struct ev_le
 	struct ev_file_io *v;
 	struct io_key k = {};
 
-	if (i < EV_LEADER_FILES) {
+	if (i < EV_LEADER_FILES)
 		leader_file_leaves(l, i, true);
-		return old;
-	}
 	if (!old)
 		return NULL;
 	io_key_fill(&k, old->id);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * System calls that move data: the exit of one becomes up to two ends (sendfile(2) reads one file
- * and writes another). syscall_io finds out once what the ends are, and leaves it in struct seen; the
+ * and writes another). syscall_exit or syscall_io finds out once what the ends are, and leaves it in struct seen; the
  * subsystems' io programs account those that are their own, and pass on while there are others:
  *
  *	for (i = 0; i < 2; i++)
@@ -39,7 +39,7 @@ enum io_class {
 	IO_NET, /* AF_INET and AF_INET6 sockets, but TCP's: its bytes are told when it closes */
 };
 
-/* What the call moves whose exit this CPU is dealing with: syscall_io finds it out. */
+/* What the call moves whose exit this CPU is dealing with. */
 __inline_always struct io_now *io_now_get(void)
 {
 	struct seen *who = seen_slot((struct task_struct *)bpf_get_current_task());
@@ -61,27 +61,31 @@ struct io_shape {
 	__u8 result; /* enum io_result */
 };
 
+/* One end, argument 0, and the result tells the bytes: most of all calls that move data. */
+#define IO_PLAIN_CALLS                                                                             \
+	IO_PLAIN(read, IO_READ)                                                                    \
+	IO_PLAIN(pread64, IO_READ)                                                                 \
+	IO_PLAIN(readv, IO_READ)                                                                   \
+	IO_PLAIN(preadv, IO_READ)                                                                  \
+	IO_PLAIN(preadv2, IO_READ)                                                                 \
+	IO_PLAIN(recvfrom, IO_READ)                                                                \
+	IO_PLAIN(recvmsg, IO_READ)                                                                 \
+	IO_PLAIN(mq_timedreceive, IO_READ)                                                         \
+	IO_PLAIN(write, IO_WRITE)                                                                  \
+	IO_PLAIN(pwrite64, IO_WRITE)                                                               \
+	IO_PLAIN(writev, IO_WRITE)                                                                 \
+	IO_PLAIN(pwritev, IO_WRITE)                                                                \
+	IO_PLAIN(pwritev2, IO_WRITE)                                                               \
+	IO_PLAIN(sendto, IO_WRITE)                                                                 \
+	IO_PLAIN(sendmsg, IO_WRITE)
+
+#define IO_PLAIN(call, way) [__NR_##call] = {.dir = (way)},
 static const volatile struct io_shape io_shapes[EV_NR_SYSCALLS] = {
-	[__NR_read] = {.dir = IO_READ},
-	[__NR_pread64] = {.dir = IO_READ},
-	[__NR_readv] = {.dir = IO_READ},
-	[__NR_preadv] = {.dir = IO_READ},
-	[__NR_preadv2] = {.dir = IO_READ},
-	[__NR_recvfrom] = {.dir = IO_READ},
-	[__NR_recvmsg] = {.dir = IO_READ},
-	[__NR_recvmmsg] = {.dir = IO_READ, .result = IO_MESSAGES},
-	[__NR_mq_timedreceive] = {.dir = IO_READ},
+	IO_PLAIN_CALLS[__NR_recvmmsg] = {.dir = IO_READ, .result = IO_MESSAGES},
 	[__NR_getdents64] = {.dir = IO_READ, .result = IO_NO_BYTES},
 #ifdef __NR_getdents
 	[__NR_getdents] = {.dir = IO_READ, .result = IO_NO_BYTES},
 #endif
-	[__NR_write] = {.dir = IO_WRITE},
-	[__NR_pwrite64] = {.dir = IO_WRITE},
-	[__NR_writev] = {.dir = IO_WRITE},
-	[__NR_pwritev] = {.dir = IO_WRITE},
-	[__NR_pwritev2] = {.dir = IO_WRITE},
-	[__NR_sendto] = {.dir = IO_WRITE},
-	[__NR_sendmsg] = {.dir = IO_WRITE},
 	[__NR_sendmmsg] = {.dir = IO_WRITE, .result = IO_MESSAGES},
 	[__NR_mq_timedsend] = {.dir = IO_WRITE, .result = IO_LENGTH},
 	[__NR_vmsplice] = {.dir = IO_EITHER},
@@ -91,6 +95,7 @@ static const volatile struct io_shape io_shapes[EV_NR_SYSCALLS] = {
 	[__NR_tee] = {IO_READ, 0, IO_WRITE, 1, IO_BYTES}, /* what is read stays in the pipe */
 	[__NR_mmap] = {.dir = IO_MMAP, .arg = 4, .result = IO_NO_BYTES},
 };
+#undef IO_PLAIN
 
 /* include/linux/fs.h, uapi/linux/stat.h, uapi/linux/magic.h */
 #define FMODE_READ	    0x1
@@ -282,27 +287,16 @@ __inline_always void io_ends(struct io_now *now, const struct sys_call *c, long 
 }
 
 /*
- * Most calls that move data have one end, which argument 0 names, and their result tells the bytes. syscall_exit
- * deals with those itself, without syscall_io, as each program on the way touches memory that others do not: of the
- * native ABI, whose arguments are where they are.
+ * The way of a plain call; IO_NONE: it is another. syscall_exit deals with these itself, without syscall_io, if
+ * they are of the native ABI: each program, map and table on the way is memory that the call would not touch.
  */
 __inline_always __u32 io_plain(__u32 nr)
 {
 	switch (nr) {
-	case __NR_read:
-	case __NR_pread64:
-	case __NR_readv:
-	case __NR_preadv:
-	case __NR_preadv2:
-	case __NR_recvfrom:
-	case __NR_recvmsg: return IO_READ;
-	case __NR_write:
-	case __NR_pwrite64:
-	case __NR_writev:
-	case __NR_pwritev:
-	case __NR_pwritev2:
-	case __NR_sendto:
-	case __NR_sendmsg: return IO_WRITE;
+#define IO_PLAIN(call, way)                                                                        \
+	case __NR_##call: return way;
+		IO_PLAIN_CALLS
+#undef IO_PLAIN
 	}
 	return IO_NONE;
 }

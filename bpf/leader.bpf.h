@@ -2,7 +2,7 @@
 /*
  * What is counted of first threads (include/leader.h). A thread has the place of its tid, if that is free: no search,
  * no hash, and an exit finds the place in struct seen. Only the thread itself writes there, at the exits of its
- * system calls, from when it has put the place into leaders_owned until it calls itself ended, or its cgroup is
+ * system calls, an execve(2) and its end, from when it has put the place into leaders_owned until it calls itself ended, or its cgroup is
  * gone; then user space takes the numbers, and gives the place free. (The lock of that map's bucket is also what
  * orders one side's reads behind the other's writes.) What finds no place here is in the counters' hashes, as is
  * what other threads do.
@@ -11,6 +11,7 @@
 #define EBPFMON_LEADER_BPF_H
 
 #include "sys.bpf.h"
+#include "leader.h"
 
 #define LEADERS	    1024 /* a power of two */
 #define LEADER_NONE ~0u /* in struct seen: it has no place */

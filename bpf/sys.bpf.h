@@ -10,7 +10,6 @@
 #define EBPFMON_SYS_BPF_H
 
 #include "ev.bpf.h"
-#include "leader.h"
 
 #define SYS_OUTSIDE (EVS__MAX + 1) /* the row of tasks that are in no container */
 
@@ -211,8 +210,8 @@ struct io_now {
  * What this CPU found out about the tasks that it saw at the exit of system calls. Most exits are of a task
  * that was there before, watched or not: then nothing is looked up. Those that call each other (a pipe's
  * ends, a server and its client) mostly have a slot each. seen_watched() fills a slot, whoever
- * calls it; .call, .io and .checks are written by syscall_exit,
- * syscall_io and syscall_task_exit alone. What syscall_exit tail-calls may read its
+ * calls it; .call and .io are written by syscall_exit, syscall_io
+ * and syscall_task_exit alone. What syscall_exit tail-calls may read its
  * own slot, as no other exit is dealt with on this CPU meanwhile.
  */
 struct seen {
@@ -229,8 +228,6 @@ struct seen {
 	__u32 leader; /* its entry of leaders, + 1; 0: not looked for yet */
 	struct outcome call;
 	struct io_now io;
-	struct ev_call_checks
-		checks; /* of the call, those that no entry of `leaders` has counted */
 };
 
 #define SEEN_BITS 4

@@ -484,8 +484,8 @@ int SYS_EXIT(syscall_exit, struct pt_regs *regs, long ret)
 		sys_read(&c, regs);
 		call_trace(who, &c, o);
 	}
-	if (cfg.join_checks)
-		checks_resolve(who, leader_entry(who), o->sysnr, o->err);
+	if (cfg.join_checks && task_has_checks(tid))
+		checks_resolve(who, tid, o->sysnr, o->err);
 	call_pass_on(ctx, who, regs);
 	return 0;
 }
@@ -566,8 +566,8 @@ static __always_inline void last_call(struct task_struct *t)
 	exits = abi == EV_ABI_NATIVE ? nr == __NR_exit || nr == __NR_exit_group
 				     : nr == COMPAT_exit || nr == COMPAT_exit_group;
 	o->sysnr = EV_SYSNR(abi, nr);
-	if (cfg.join_checks) /* what is left in the entry of a first thread, user space tells */
-		checks_resolve(who, NULL, exits ? o->sysnr : EV_CHECK_NO_CALL, 0);
+	if (cfg.join_checks && task_has_checks(tid))
+		checks_resolve(who, tid, exits ? o->sysnr : CHECK_NO_CALL, 0);
 	if (cfg.join_checks)
 		bpf_map_delete_elem(&task_checks, &tid);
 	if (!exits)

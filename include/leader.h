@@ -27,58 +27,12 @@ struct ev_leader_file {
 	struct ev_file_io io;
 };
 
-/* Checks for capabilities. */
-#define EV_LEADER_CHECKS   16 /* a power of two */
-#define EV_CHECKS_PER_CALL 8
-#define EV_CHECK_NO_CALL   0xffffffffu
-
-enum ev_check_flags {
-	CHECK_GRANTED = 1 << 0,
-	CHECK_PROBE = 1 << 1,
-	CHECK_OWN = 1 << 2,
-	CHECK_NS = 3 << 3, /* enum ev_capns */
-};
-
-struct ev_check {
-	__u16 what; /* the capability, and ev_check_flags above it */
-	__u16 count;
-};
-
-/* Those of one call, until it ends. */
-struct ev_call_checks {
-	__u64 before; /* check_state() of bpf/check.bpf.h, when the first check was made */
-	__u32 nr; /* 0: none in this call */
-	struct ev_check c[EV_CHECKS_PER_CALL];
-	__u32 pad;
-};
-
-struct ev_check_count {
-	__u32 nr; /* of the call, with EV_CALL_SETUP */
-	__s32 err;
-	__u32 what; /* as in struct ev_check */
-	__u32 pad;
-	__u64 count; /* 0: the place is free */
-	__u64 time; /* of the first one */
-};
-
-/* The record of a check, but for its header, call and count. */
-static inline void ev_check_fill(struct ev_capability_checks *e, __u32 what)
-{
-	e->cap = what & 0xff;
-	e->granted = !!(what >> 8 & CHECK_GRANTED);
-	e->probe = !!(what >> 8 & CHECK_PROBE);
-	e->own = !!(what >> 8 & CHECK_OWN);
-	e->ns = what >> 11 & 3;
-}
-
 struct ev_leader {
 	struct ev_hdr
 		hdr; /* name and ids are of its last execve(2), then of its end; .pid 0: the entry is free */
 	struct ev_hdr setup; /* the same for its calls in the set-up phase: of when it began */
 	__u64 ended; /* it makes no more calls */
 	struct ev_call_count call[EV_LEADER_CALLS];
-	struct ev_call_checks checks; /* of the call that it is in */
-	struct ev_check_count check[EV_LEADER_CHECKS];
 	__u32 file_found; /* where the last search ended */
 	__u32 file_next; /* the place that the next file takes */
 	__u64 file_at[EV_LEADER_FILES]; /* addresses of their struct file; 0: the place is free */

@@ -388,6 +388,12 @@ static int allocate_as_needed(const struct loader *l, struct bpf_map *map)
 	return bpf_map__set_map_flags(map, bpf_map__map_flags(map) | BPF_F_NO_PREALLOC);
 }
 
+/* Data of one object's programs, as a map: not to be shared. */
+static bool is_own_section(const char *map)
+{
+	return map[0] == '.' && strcmp(map, CONFIG_MAP) != 0;
+}
+
 /* Every map is made once: those of several objects by maps.bpf.c. */
 static int prepare_maps(const struct loader *l, struct bpf_object *obj)
 {
@@ -401,7 +407,7 @@ static int prepare_maps(const struct loader *l, struct bpf_object *obj)
 
 		if (bpf_map__type(map) == BPF_MAP_TYPE_TASK_STORAGE && !l->options.config.preempted)
 			bpf_map__set_autocreate(map, false); /* not there before 5.11 */
-		else if (shared >= 0 && (name[0] != '.' || !strcmp(name, CONFIG_MAP)))
+		else if (shared >= 0 && !is_own_section(name))
 			err = bpf_map__reuse_fd(map, shared);
 		else if (!strcmp(name, "ring"))
 			bpf_map__set_max_entries(map, l->options.ring_bytes);
@@ -633,8 +639,7 @@ static bool map_wanted(const struct loader *l, const char *name)
 {
 	for (size_t i = 0; i < NR_OBJECTS; i++)
 		if (l->objects[i] && bpf_object__find_map_by_name(l->objects[i], name))
-			return name[0] != '.' ||
-			       !strcmp(name, CONFIG_MAP); /* sections of an object */
+			return !is_own_section(name);
 	return false;
 }
 

@@ -100,42 +100,12 @@ static bool take_counter(struct source *s, const struct counter_map *m, const vo
 	return true;
 }
 
-static void feed_check(struct source *s, const struct ev_leader *l, const struct ev_check_count *c)
-{
-	bool in_call = c->nr != EV_CHECK_NO_CALL, setup = in_call && c->nr & EV_CALL_SETUP;
-	struct ev_capability_checks e = {
-		.hdr = setup ? l->setup : l->hdr,
-		.nr = in_call ? c->nr & ~EV_CALL_SETUP : c->nr,
-		.err = c->err,
-		.count = c->count,
-	};
-
-	if (!c->count)
-		return;
-	e.hdr.type = EV_capability_checks;
-	e.hdr.len = sizeof(e);
-	e.hdr.time = c->time;
-	e.hdr.flags = setup ? EV_F_SETUP : 0;
-	ev_check_fill(&e, c->what);
-	pipeline_feed(s->pipeline, &e, sizeof(e));
-}
-
 static void feed_leader(struct source *s, const struct ev_leader *l)
 {
 	for (int i = 0; i < EV_LEADER_FILES; i++)
 		if (l->file_at[i] &&
 		    (l->file[i].io.reads || l->file[i].io.writes || l->file[i].io.mmaps))
 			pipeline_feed(s->pipeline, &l->file[i].io, sizeof(l->file[i].io));
-	for (int i = 0; i < EV_LEADER_CHECKS; i++)
-		feed_check(s, l, &l->check[i]);
-	for (__u32 i = 0; i < EV_CHECKS_PER_CALL && i < l->checks.nr; i++)
-		feed_check(s, l,
-			   &(struct ev_check_count){
-				   .nr = EV_CHECK_NO_CALL,
-				   .what = l->checks.c[i].what,
-				   .count = l->checks.c[i].count,
-				   .time = l->hdr.time,
-			   });
 	for (int i = 0; i < EV_LEADER_CALLS; i++) {
 		const struct ev_call_count *c = &l->call[i];
 		struct ev_syscall_calls e = {
@@ -167,7 +137,7 @@ static bool leader_is_final(struct source *s, const struct ev_leader *l, __u32 s
 	return container_table_removed(s->pipeline->containers, cgroup);
 }
 
-/* The key is its place, the value its state (bpf/syscall.bpf.c): the record is in the other map's memory. */
+/* The key is its place, the value its state (bpf/leader.bpf.h): the record is in the other map's memory. */
 static bool take_leader(struct source *s, const struct counter_map *m, const void *key,
 			const void *value, bool all)
 {
@@ -225,7 +195,7 @@ static int map_leaders(struct source *s)
 		return 0;
 	if (bpf_obj_get_info_by_fd(fd, &info, &len))
 		return -errno;
-	if (info.max_entries == 1) /* they are all in syscall_calls: loader.c */
+	if (info.max_entries == 1) /* no thread has an entry: loader.c */
 		return 0;
 	s->leaders_size = (size_t)info.max_entries * sizeof(*s->leaders);
 	at = mmap(NULL, s->leaders_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);

@@ -937,6 +937,7 @@ static void test_first_threads_files_end(void **state)
 	struct file_sums s = {};
 	struct ev_leader l;
 	struct programs p;
+	pthread_t thread;
 	__u64 id;
 
 	(void)state;
@@ -953,6 +954,18 @@ static void test_first_threads_files_end(void **state)
 	assert_int_equal(s.told.reads, 3);
 	assert_int_equal(s.told.file, id);
 	assert_int_equal(s.waiting.reads, 0);
+	/* what another thread has done with it leaves as well */
+	assert_int_equal(pthread_create(&thread, NULL, read_in_thread, &(struct reader){&p, fd}),
+			 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	file_sums_take(&p, ino_of(fd), &s);
+	assert_int_equal(s.waiting.reads, 5);
+	programs_exit(&p, &open_call);
+	file_sums_take(&p, ino_of(fd), &s);
+	assert_int_equal(s.waiting.reads, 0);
+	assert_int_equal(s.records, 2);
+	assert_int_equal(s.told.reads, 3 + 5);
+
 	use(&p, fd, 4, __NR_read, 10);
 	file_sums_take(&p, ino_of(fd), &s);
 	assert_int_equal(s.placed.reads, 4);
@@ -964,8 +977,8 @@ static void test_first_threads_files_end(void **state)
 	leader_set(&p, &l);
 	use(&p, fd, 2, __NR_read, 10);
 	file_sums_take(&p, ino_of(fd), &s);
-	assert_int_equal(s.records, 2);
-	assert_int_equal(s.told.reads, 3 + 4);
+	assert_int_equal(s.records, 3);
+	assert_int_equal(s.told.reads, 3 + 5 + 4);
 	assert_int_equal(s.placed.reads, 2);
 
 	/* until the ring is full; then what was counted waits */
