@@ -81,7 +81,7 @@ struct io_shape {
 
 #define IO_PLAIN(call, way) [__NR_##call] = {.dir = (way)},
 static const volatile struct io_shape io_shapes[EV_NR_SYSCALLS] = {
-	IO_PLAIN_CALLS[__NR_recvmmsg] = {.dir = IO_READ, .result = IO_MESSAGES},
+	[__NR_recvmmsg] = {.dir = IO_READ, .result = IO_MESSAGES},
 	[__NR_getdents64] = {.dir = IO_READ, .result = IO_NO_BYTES},
 #ifdef __NR_getdents
 	[__NR_getdents] = {.dir = IO_READ, .result = IO_NO_BYTES},
@@ -94,7 +94,7 @@ static const volatile struct io_shape io_shapes[EV_NR_SYSCALLS] = {
 	[__NR_splice] = {IO_READ, 0, IO_WRITE, 2, IO_BYTES},
 	[__NR_tee] = {IO_READ, 0, IO_WRITE, 1, IO_BYTES}, /* what is read stays in the pipe */
 	[__NR_mmap] = {.dir = IO_MMAP, .arg = 4, .result = IO_NO_BYTES},
-};
+	IO_PLAIN_CALLS};
 #undef IO_PLAIN
 
 /* include/linux/fs.h, uapi/linux/stat.h, uapi/linux/magic.h */
