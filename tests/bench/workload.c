@@ -77,6 +77,17 @@ static void getppid_loop(long n)
 		syscall(SYS_getppid);
 }
 
+/* One byte of a file that is there. */
+static void pread_loop(long n)
+{
+	int fd = open("/proc/self/exe", O_RDONLY);
+	char c;
+
+	for (long i = 0; i < n; i++)
+		check(pread(fd, &c, 1, 0) == 1, "pread");
+	close(fd);
+}
+
 static void write_file(const char *path)
 {
 	static const char kib[1024];
@@ -254,6 +265,7 @@ static const struct loop {
 	int calls; /* an operation's system calls */
 } loops[] = {
 	{"getppid", getppid_loop, 1},
+	{"pread", pread_loop, 1},
 	{"files", files_loop, 4},
 	{"distinct", distinct_loop, 3},
 	{"exec", exec_loop, 0},

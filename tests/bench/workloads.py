@@ -197,6 +197,7 @@ class Nginx(Server):
 
 ALL = [
     Workload("getppid", 3000000, "call"),
+    Workload("pread", 1000000, "call"),
     Workload("files", 40000, "create, write, close, unlink"),
     Workload("exec", 1000, "fork, exec, wait"),
     Workload("pipe", 40000, "round trip"),
