@@ -280,10 +280,7 @@ static __always_inline void io_rest(struct ev_file_io *v, struct io_key *k)
 	old = counter_rest(&file_io_rest, k, &v->hdr, sizeof(*v));
 	if (!old)
 		return;
-	__sync_fetch_and_add(&old->reads, v->reads);
-	__sync_fetch_and_add(&old->read_bytes, v->read_bytes);
-	__sync_fetch_and_add(&old->writes, v->writes);
-	__sync_fetch_and_add(&old->written_bytes, v->written_bytes);
+	io_sums_add(old, v);
 	__sync_fetch_and_add(&old->mmaps, v->mmaps);
 }
 
@@ -358,7 +355,7 @@ static __always_inline __u32 leader_file_take(struct ev_leader *l, struct file *
 	__u64 address;
 
 	if (i >= EV_LEADER_FILES) {
-		i = l->file_next++ & (EV_LEADER_FILES - 1);
+		i = l->file_next++;
 		bound(i, EV_LEADER_FILES - 1);
 		address = l->file_at[i];
 		have = bpf_map_lookup_elem(&file_ids, &address);

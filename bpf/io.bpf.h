@@ -39,6 +39,15 @@ enum io_class {
 	IO_NET, /* AF_INET and AF_INET6 sockets, but TCP's: its bytes are told when it closes */
 };
 
+/* What file.io and ipc.io have in common. */
+#define io_sums_add(to, from)                                                                      \
+	do {                                                                                       \
+		__sync_fetch_and_add(&(to)->reads, (from)->reads);                                 \
+		__sync_fetch_and_add(&(to)->read_bytes, (from)->read_bytes);                       \
+		__sync_fetch_and_add(&(to)->writes, (from)->writes);                               \
+		__sync_fetch_and_add(&(to)->written_bytes, (from)->written_bytes);                 \
+	} while (0)
+
 /* What the call moves whose exit this CPU is dealing with. */
 __inline_always struct io_now *io_now_get(void)
 {

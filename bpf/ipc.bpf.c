@@ -244,10 +244,7 @@ static __always_inline void io_rest(struct ev_ipc_io *v, const struct io_key *of
 	old = counter_rest(&ipc_io_rest, &k, &v->hdr, sizeof(*v));
 	if (!old)
 		return;
-	__sync_fetch_and_add(&old->reads, v->reads);
-	__sync_fetch_and_add(&old->read_bytes, v->read_bytes);
-	__sync_fetch_and_add(&old->writes, v->writes);
-	__sync_fetch_and_add(&old->written_bytes, v->written_bytes);
+	io_sums_add(old, v);
 }
 
 /* The channel of entry @old is gone, and another is where it was: its sums are final. */

@@ -789,28 +789,30 @@ static void name_hooks(struct loader *l)
 	}
 }
 
-/* For each call that a program is chained to. */
-typedef int call_fn(struct loader *l, size_t hook, __u32 nr);
+/* For each call whose exit a program wants; @p: what each_call() was given. */
+typedef int call_fn(struct loader *l, const struct hook *h, __u32 nr, const struct bpf_program *p);
 
-static int each_call(struct loader *l, size_t hook, call_fn *fn)
+static int each_call(struct loader *l, const struct hook *h, call_fn *fn,
+		     const struct bpf_program *p)
 {
 	char calls[1024], *save = NULL;
 	int err = 0;
 
-	snprintf(calls, sizeof(calls), "%s", hooks[hook].calls + strlen(EXIT_OF));
+	snprintf(calls, sizeof(calls), "%s", h->calls + strlen(EXIT_OF));
 	for (char *name = strtok_r(calls, " ", &save); name && !err;
 	     name = strtok_r(NULL, " ", &save)) {
 		int nr = syscall_number(EV_ABI_NATIVE, name);
 
 		if (nr >= 0 && nr < EV_NR_SYSCALLS)
-			err = fn(l, hook, nr);
+			err = fn(l, h, nr, p);
 	}
 	return err;
 }
 
-static int mark_call(struct loader *l, size_t hook, __u32 nr)
+static int mark_call(struct loader *l, const struct hook *h, __u32 nr, const struct bpf_program *p)
 {
-	(void)hook;
+	(void)h;
+	(void)p;
 	l->options.config.calls[nr / 64] |= 1ULL << nr % 64;
 	return 0;
 }
@@ -820,7 +822,7 @@ static void mark_calls(struct loader *l)
 {
 	for (size_t i = 0; i < NR_HOOKS; i++)
 		if (hooks[i].kind == HOOK_SYSCALLS && !l->coverage[i].reason[0])
-			each_call(l, i, mark_call);
+			each_call(l, &hooks[i], mark_call, NULL);
 }
 
 /* The place of a v1 controller in css_set.subsys[] depends on how the kernel was configured. */
@@ -930,10 +932,8 @@ static __u32 next_row(int sub)
  * Puts a program where it is found at the exit of one call: behind every earlier subsystem that
  * wants the same call, else first. Rows are filled from the last subsystem to the first.
  */
-static int chain(struct loader *l, size_t hook, __u32 nr)
+static int chain(struct loader *l, const struct hook *h, __u32 nr, const struct bpf_program *p)
 {
-	const struct bpf_program *p = find_program(l, hooks[hook].program);
-	const struct hook *h = &hooks[hook];
 	int err;
 
 	if (h->kind == HOOK_OUTSIDE)
@@ -949,16 +949,18 @@ static int chain_all(struct loader *l)
 	/* later subsystems first: an earlier one then takes over the rows before it */
 	for (int sub = EVS__MAX - 1; sub >= 0; sub--)
 		for (size_t i = 0; i < NR_HOOKS; i++) {
+			struct bpf_program *p;
 			int err;
 
 			if (!hooks[i].calls || (int)hooks[i].sub != sub || l->coverage[i].reason[0])
 				continue;
-			if (!find_program(l, hooks[i].program)) {
+			p = find_program(l, hooks[i].program);
+			if (!p) {
 				coverage_lost(l, hooks[i].program,
 					      "its object could not be loaded");
 				continue;
 			}
-			err = each_call(l, i, chain);
+			err = each_call(l, &hooks[i], chain, p);
 			if (err)
 				coverage_lost(l, hooks[i].program, strerror(-err));
 			else

@@ -869,12 +869,21 @@ static void *read_in_thread(void *arg)
 	return NULL;
 }
 
+/* Another thread does. */
+static void read_elsewhere(struct programs *p, int fd)
+{
+	struct reader r = {p, fd};
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, read_in_thread, &r), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
 static void test_first_threads_files(void **state)
 {
 	int fd = open_another(), others[EV_LEADER_FILES];
 	struct file_sums s = {};
 	struct programs p;
-	pthread_t thread;
 	__u64 id;
 
 	(void)state;
@@ -892,9 +901,7 @@ static void test_first_threads_files(void **state)
 	assert_int_not_equal(id, 0);
 
 	/* other threads' */
-	assert_int_equal(pthread_create(&thread, NULL, read_in_thread, &(struct reader){&p, fd}),
-			 0);
-	assert_int_equal(pthread_join(thread, NULL), 0);
+	read_elsewhere(&p, fd);
 	file_sums_take(&p, ino_of(fd), &s);
 	assert_int_equal(s.placed.reads, 3);
 	assert_int_equal(s.waiting.reads, 5);
@@ -937,7 +944,6 @@ static void test_first_threads_files_end(void **state)
 	struct file_sums s = {};
 	struct ev_leader l;
 	struct programs p;
-	pthread_t thread;
 	__u64 id;
 
 	(void)state;
@@ -955,9 +961,7 @@ static void test_first_threads_files_end(void **state)
 	assert_int_equal(s.told.file, id);
 	assert_int_equal(s.waiting.reads, 0);
 	/* what another thread has done with it leaves as well */
-	assert_int_equal(pthread_create(&thread, NULL, read_in_thread, &(struct reader){&p, fd}),
-			 0);
-	assert_int_equal(pthread_join(thread, NULL), 0);
+	read_elsewhere(&p, fd);
 	file_sums_take(&p, ino_of(fd), &s);
 	assert_int_equal(s.waiting.reads, 5);
 	programs_exit(&p, &open_call);
